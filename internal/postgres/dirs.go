@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/execx"
+)
+
+// maxDir bounds the directory's path: a socket's path may have 107 bytes on
+// Linux and 103 on macOS, and "/s/.s.PGSQL.65535" is added to it.
+const maxDir = 80
+
+// unprivileged is the identity for the server's programs, which refuse to run
+// as root: PostgreSQL's own user, else nobody. It is nil when not root.
+func unprivileged() (*execx.User, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "_postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, errU := strconv.ParseUint(u.Uid, 10, 32)
+		gid, errG := strconv.ParseUint(u.Gid, 10, 32)
+		if errU == nil && errG == nil && uid != 0 {
+			return &execx.User{UID: uint32(uid), GID: uint32(gid), Home: "/"}, nil
+		}
+	}
+	return nil, errs.New(errs.Failure, "PostgreSQL's programs refuse to run as root, and there is no user postgres or nobody").
+		WithHint("run opsctl as an ordinary user, or create the user: useradd --system postgres")
+}
+
+// parents are the directories to try, in order.
+func parents(preferred string) []string {
+	list := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	if preferred != "" {
+		list = append([]string{preferred}, list...)
+	}
+	return list
+}
+
+// makeDir makes the cluster's directory with its owner record. The directory
+// belongs to us, so that Sweep can trust what it reads in it; the data and
+// socket directories in it are private to the server's identity.
+func makeDir(preferred string, identity *execx.User) (string, error) {
+	var first error
+	for _, parent := range parents(preferred) {
+		dir, err := makeDirIn(parent, identity)
+		if err == nil {
+			return dir, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return "", fmt.Errorf("make a directory for a scratch cluster: %w", first)
+}
+
+func makeDirIn(parent string, identity *execx.User) (dir string, err error) {
+	if identity != nil && !traversable(parent) {
+		return "", fmt.Errorf("%s cannot be entered by the user that runs PostgreSQL", parent)
+	}
+	if dir, err = os.MkdirTemp(parent, dirPrefix); err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	if len(dir) > maxDir {
+		return "", fmt.Errorf("%s is too long for a socket's path", dir)
+	}
+	if err := writeOwner(dir); err != nil {
+		return "", err
+	}
+	if identity != nil { // others may pass through, but see nothing
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return "", err
+		}
+	}
+	for _, sub := range []string{"data", "s"} {
+		path := filepath.Join(dir, sub)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			return "", err
+		}
+		if identity != nil {
+			if err := os.Lchown(path, int(identity.UID), int(identity.GID)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return dir, nil
+}
+
+// traversable tells whether every directory down to path lets others pass:
+// a test's temporary directory often does not.
+func traversable(path string) bool {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return true
+		}
+		path = up
+	}
+}
+
+// initialise fills the data directory.
+func (c *Cluster) initialise(ctx context.Context, identity *execx.User) error {
+	return execx.Run(ctx, execx.Cmd{
+		Path: c.install.Path("initdb"),
+		Args: []string{
+			"-D", c.DataDir(), "-U", c.opts.User, "-E", "UTF8", "--locale=C",
+			"--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions",
+		},
+		Env: childEnv(), Dir: c.dir, User: identity,
+	})
+}
+
+// removeAll removes dir, again if a process that is just ending still writes.
+func removeAll(dir string) error {
+	var err error
+	for range 20 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}

@@ -1,0 +1,50 @@
+package postgres
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// processInfo reports a process's start time (opaque) and command line. ok is
+// false when there is no such process; a zombie counts as gone.
+func processInfo(pid int) (start, command string, ok bool) {
+	if runtime.GOOS == "linux" {
+		return procfsInfo("/proc", pid)
+	}
+	out, err := exec.Command("ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	line := strings.TrimSpace(string(out))
+	const stamp = len("Mon Jan  2 15:04:05 2006")
+	if err != nil || len(line) < stamp {
+		return "", "", false
+	}
+	return line[:stamp], strings.TrimSpace(line[stamp:]), true
+}
+
+// procfsInfo reads /proc/PID/stat; field 3 is the state and field 22 the start
+// time (proc(5)). The name in field 2 may hold anything, so fields are counted
+// behind its last parenthesis.
+func procfsInfo(root string, pid int) (start, command string, ok bool) {
+	dir := filepath.Join(root, strconv.Itoa(pid))
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return "", "", false
+	}
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return "", "", false
+	}
+	fields := strings.Fields(string(stat[end+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return "", "", false
+	}
+	cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil {
+		return "", "", false
+	}
+	return fields[19], string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})), true
+}
