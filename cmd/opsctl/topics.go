@@ -1,0 +1,61 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// helpTopics are the pages of `opsctl help TOPIC` that belong to no command.
+func helpTopics() []*cobra.Command {
+	topic := func(name, short, long string) *cobra.Command {
+		return &cobra.Command{Use: name, Short: short, Long: long}
+	}
+	return []*cobra.Command{
+		topic("exit-codes", "What each exit status means", exitCodesTopic),
+		topic("environment", "The environment variables that opsctl reads", environmentTopic),
+		topic("formatting", "Output for people, scripts and CI", formattingTopic),
+	}
+}
+
+const exitCodesTopic = `opsctl's exit status is stable; scripts may rely on it.
+
+    0  ok
+    1  failure: anything not below
+    2  usage error or invalid configuration
+    3  a check failed: environment invalid, unhealthy, backup not proven, drift
+    4  credentials are missing or were refused
+    5  the named thing does not exist
+    6  locked, or changed by somebody else
+    7  gave up waiting
+    8  the deploy failed and the previous version was restored
+    9  only a part was done
+  130  interrupted
+
+With --json the error is one JSON object on stderr:
+
+  {"error":{"code":"not_found","message":"…","hint":"…","exit":5}}`
+
+const environmentTopic = `A setting is taken from the first of: flag, OPSCTL_* variable, opsctl.yaml,
+user file ($XDG_CONFIG_HOME/opsctl/config.yaml), default.
+` + "`opsctl config show --origin`" + ` says which.
+
+  OPSCTL_CONFIG, OPSCTL_ENV, OPSCTL_COLOR, ...   the global flags
+  OPSCTL_BACKUP_STORE           where backups are kept, such as file:/var/backups/app
+  OPSCTL_BACKUP_RECIPIENTS      age public keys that backups are encrypted to
+  OPSCTL_BACKUP_IDENTITY_FILE   file with the age secret key that opens them
+  OPSCTL_PG_BINDIR              directory of PostgreSQL's programs
+  DATABASE_URL, DIRECT_DATABASE_URL   the database that backups read
+  FLY_API_TOKEN, FLY_ACCESS_TOKEN     Fly.io
+  FLY_API_BASE_URL, FLY_FLAPS_BASE_URL, FLY_UIEX_BASE_URL, FLY_REGISTRY_HOST
+                                other addresses of Fly.io's services (the emulator's)
+  NO_COLOR, CLICOLOR_FORCE, TERM=dumb, CI   colour and animation
+
+Secrets are read from the environment, a file or standard input, never from a flag.`
+
+const formattingTopic = `stdout carries data, stderr everything else.
+
+  --json     data as JSON with a versioned "schema" field; long commands print one
+             JSON event a line and end with one of type "result"
+  --quiet    only failures and warnings on stderr
+  --verbose  each request and each decision on stderr
+  --color    auto (default), always, never
+
+Without a terminal, with NO_COLOR, TERM=dumb or CI set there is no colour, no
+animation and no escape code.`
