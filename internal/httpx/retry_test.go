@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,6 +87,20 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "answer %d", n+1)
 }
 
+// seen returns the request bodies so far, and fails the test when a request
+// came without opsctl's user agent.
+func (s *script) seen(t *testing.T) []string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, a := range s.agents {
+		if a != "opsctl/test" {
+			t.Errorf("request %d: agent %q", i+1, a)
+		}
+	}
+	return slices.Clone(s.bodies)
+}
+
 func statuses(codes ...int) []answer {
 	var out []answer
 	for _, c := range codes {
@@ -160,13 +175,9 @@ func TestWhatIsRepeated(t *testing.T) {
 					t.Errorf("body = %q, %v, want %q: the last answer must be untouched", got, err, want)
 				}
 			}
-			if len(s.bodies) != tt.requests {
-				t.Fatalf("%d requests, want %d", len(s.bodies), tt.requests)
-			}
-			for i := range s.bodies {
-				if s.bodies[i] != "payload" || s.agents[i] != "opsctl/test" {
-					t.Errorf("request %d: body %q, agent %q", i+1, s.bodies[i], s.agents[i])
-				}
+			want := slices.Repeat([]string{"payload"}, tt.requests)
+			if got := s.seen(t); !slices.Equal(got, want) {
+				t.Errorf("requests %q, want %q", got, want)
 			}
 		})
 	}
@@ -258,13 +269,8 @@ func TestBodies(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
-			if len(s.bodies) != tt.requests {
-				t.Fatalf("%d requests, want %d", len(s.bodies), tt.requests)
-			}
-			for _, b := range s.bodies {
-				if b != "data" {
-					t.Errorf("body %q", b)
-				}
+			if got, want := s.seen(t), slices.Repeat([]string{"data"}, tt.requests); !slices.Equal(got, want) {
+				t.Errorf("requests %q, want %q", got, want)
 			}
 		})
 	}
@@ -297,8 +303,8 @@ func TestBudgets(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		if len(s.bodies) != 3 {
-			t.Errorf("%d requests, want 3 (at 0, 4 and 8 s)", len(s.bodies))
+		if n := len(s.seen(t)); n != 3 {
+			t.Errorf("%d requests, want 3 (at 0, 4 and 8 s)", n)
 		}
 	})
 	t.Run("the caller's deadline is not slept through", func(t *testing.T) {
