@@ -1,0 +1,37 @@
+package envcheck
+
+import "strings"
+
+// requiredByDefault applies the header's @defaultRequired to an item that says nothing itself.
+func (s *Schema) requiredByDefault(it *Item) bool {
+	switch s.DefaultRequired {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	v := it.Value
+	return v != nil && v.Kind != NodeUndefined && (v.Kind != NodeString || v.Text != "")
+}
+
+// IsSensitive reports whether values of the item must never be shown. A
+// condition that depends on the environment counts as sensitive.
+func (s *Schema) IsSensitive(it *Item) bool {
+	switch {
+	case it.Public:
+		return false
+	case it.Sensitive != nil:
+		return it.Sensitive.Kind != NodeBool || it.Sensitive.Text == "true"
+	case s.DefaultSensitive == "false":
+		return false
+	case s.DefaultSensitive == "prefix":
+		return !strings.HasPrefix(it.Key, s.PublicPrefix)
+	}
+	return true
+}
+
+// SensitiveKey is IsSensitive by name; a key that the schema does not know is sensitive.
+func (s *Schema) SensitiveKey(key string) bool {
+	it := s.Item(key)
+	return it == nil || s.IsSensitive(it)
+}

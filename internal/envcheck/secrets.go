@@ -1,0 +1,83 @@
+package envcheck
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// secretPrefixes are the beginnings by which services mark their secrets.
+var secretPrefixes = []struct {
+	prefix string
+	length int // shortest real value, prefix included
+	kind   string
+}{
+	{"sk_live_", 20, "live secret key (Clerk or Stripe)"}, {"sk_test_", 20, "test secret key (Clerk or Stripe)"},
+	{"rk_live_", 20, "Stripe restricted key"}, {"whsec_", 14, "webhook signing secret"},
+	{"sntrys_", 20, "Sentry organisation token"}, {"sntryu_", 20, "Sentry user token"},
+	{"AKIA", 20, "AWS access key"}, {"ghp_", 20, "GitHub token"}, {"gho_", 20, "GitHub token"}, {"ghs_", 20, "GitHub token"},
+	{"github_pat_", 30, "GitHub token"}, {"xoxa-", 15, "Slack token"}, {"xoxb-", 15, "Slack token"}, {"xoxp-", 15, "Slack token"},
+	{"npm_", 20, "npm token"}, {"FlyV1 ", 20, "Fly.io token"}, {"fm2_", 20, "Fly.io token"}, {"SG.", 30, "SendGrid key"},
+	{"AIza", 35, "Google API key"}, {"AGE-SECRET-KEY-", 30, "age private key"},
+}
+
+var jwtPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}$`)
+})
+
+// secretKind says what kind of secret a value looks like, "" for none. The
+// key helps to tell whose key an sk_ is.
+func secretKind(key, value string) string {
+	v := strings.TrimSpace(value)
+	for _, p := range secretPrefixes {
+		if !strings.HasPrefix(v, p.prefix) || len(v) < p.length {
+			continue
+		}
+		if strings.HasPrefix(p.prefix, "sk_") {
+			for _, owner := range []string{"CLERK", "STRIPE"} {
+				if strings.Contains(strings.ToUpper(key), owner) {
+					return owner[:1] + strings.ToLower(owner[1:]) + " secret key"
+				}
+			}
+		}
+		return p.kind
+	}
+	switch {
+	case strings.HasPrefix(v, "-----BEGIN ") && strings.Contains(v[:min(60, len(v))], "PRIVATE KEY"):
+		return "private key"
+	case strings.HasPrefix(v, "eyJ") && jwtPattern().MatchString(v):
+		return "JSON web token"
+	case hasURLPassword(v):
+		return "URL with a password"
+	}
+	return ""
+}
+
+func hasURLPassword(v string) bool {
+	scheme, rest, ok := strings.Cut(v, "://")
+	if !ok || strings.ContainsAny(scheme, " \t\n") {
+		return false
+	}
+	u, err := url.Parse(v)
+	if err != nil { // a password that is not percent-encoded
+		user, _, at := strings.Cut(rest, "@")
+		_, pass, colon := strings.Cut(user, ":")
+		return at && colon && pass != ""
+	}
+	pass, set := u.User.Password()
+	return set && pass != ""
+}
+
+// isLocalURL reports whether the value is a URL of this machine.
+func isLocalURL(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Host != "" && isLoopback(u.Hostname())
+}
+
+// isLoopback reports whether a host name means the machine itself.
+func isLoopback(host string) bool {
+	host = strings.ToLower(host)
+	return host == "localhost" || host == "::1" || host == "0.0.0.0" || host == "host.docker.internal" ||
+		strings.HasPrefix(host, "127.") || strings.HasSuffix(host, ".localhost")
+}
