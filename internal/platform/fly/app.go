@@ -1,0 +1,211 @@
+package fly
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/superfly/fly-go"
+	"github.com/superfly/fly-go/flaps"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// WhoAmI asks the GraphQL API, as `fly auth whoami` does.
+func (p *Platform) WhoAmI(ctx context.Context) (platform.Identity, error) {
+	user, err := p.graphql.GetCurrentUser(ctx)
+	if err != nil {
+		return platform.Identity{}, explain(err, "ask Fly.io who you are")
+	}
+	kind := "personal"
+	if len(p.tokens.GetMacaroonTokens()) > 0 {
+		kind = "macaroon"
+	}
+	return platform.Identity{Account: user.Email, Token: kind}, nil
+}
+
+// CreateApp makes the app and gives it addresses. It may be called again.
+func (p *Platform) CreateApp(ctx context.Context, spec platform.AppSpec) error {
+	if err := p.findOrCreate(ctx, spec); err != nil {
+		return err
+	}
+	return p.ensureAddresses(ctx, spec.Name)
+}
+
+func (p *Platform) findOrCreate(ctx context.Context, spec platform.AppSpec) error {
+	_, err := p.flaps.GetApp(ctx, spec.Name)
+	switch status(err) {
+	case http.StatusForbidden:
+		return errs.New(errs.Conflict, "the app name %q is taken by another organization", spec.Name).
+			WithHint("choose another `app` for this environment in opsctl.yaml")
+	case http.StatusNotFound:
+	default:
+		return explain(err, "look for the app %q", spec.Name)
+	}
+	org := spec.Org
+	if org == "" {
+		org = defaultOrg
+	}
+	// The key makes a repeated request find the app that the first one made.
+	in := map[string]string{"name": spec.Name, "org_slug": org, "idempotency_key": "opsctl-" + org + "-" + spec.Name}
+	if err := p.machinesCall(ctx, http.MethodPost, "/apps", in, nil, nil); err != nil {
+		if status(err) == http.StatusUnprocessableEntity {
+			return errs.Wrap(err, errs.Conflict, "create the app %q", spec.Name).WithHint("choose another `app` for this environment in opsctl.yaml")
+		}
+		return explain(err, "create the app %q", spec.Name)
+	}
+	// The new app may take a moment to be seen by every part of the API.
+	for range 20 {
+		if _, err = p.flaps.GetApp(ctx, spec.Name); err == nil {
+			return nil
+		}
+		if st := status(err); st != http.StatusNotFound && st != http.StatusUnauthorized {
+			break
+		}
+		if err := p.sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+	return explain(err, "find the new app %q", spec.Name)
+}
+
+// ensureAddresses gives the app a shared IPv4 and an IPv6 address, without
+// which nothing reaches it.
+func (p *Platform) ensureAddresses(ctx context.Context, app string) error {
+	have, err := p.flaps.GetIPAssignments(ctx, app)
+	if err != nil {
+		return explain(err, "list the addresses of %q", app)
+	}
+	v4 := slices.ContainsFunc(have.IPs, func(ip flaps.IPAssignment) bool { return !strings.Contains(ip.IP, ":") })
+	v6 := slices.ContainsFunc(have.IPs, func(ip flaps.IPAssignment) bool { return strings.Contains(ip.IP, ":") && !ip.IsFlycast() })
+	if !v4 {
+		if err := p.assign(ctx, app, "shared_v4"); err != nil {
+			return err
+		}
+	}
+	if !v6 {
+		return p.assign(ctx, app, "v6")
+	}
+	return nil
+}
+
+func (p *Platform) assign(ctx context.Context, app, kind string) error {
+	path := "/apps/" + url.PathEscape(app) + "/ip_assignments"
+	return explain(p.machinesCall(ctx, http.MethodPost, path, map[string]string{"type": kind}, nil, nil), "give %q an address", app)
+}
+
+// Observe reads the app, its machines and the names of its secrets.
+func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, error) {
+	if _, err := p.flaps.GetApp(ctx, app); err != nil {
+		if st := status(err); st == http.StatusNotFound {
+			return nil, errs.New(errs.NotFound, "no app %q on Fly.io", app).WithHint("run: opsctl deploy")
+		}
+		return nil, explain(err, "look for the app %q", app)
+	}
+	machines, err := p.appMachines(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := p.flaps.ListAppSecrets(ctx, app, nil, false)
+	if err != nil {
+		return nil, explain(err, "list the secrets of %q", app)
+	}
+	address, err := p.address(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	state := &platform.State{App: app, URL: address}
+	for _, s := range secrets {
+		state.Secrets = append(state.Secrets, platform.Secret{Name: s.Name, Digest: s.Digest})
+	}
+	slices.SortFunc(state.Secrets, func(a, b platform.Secret) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range machines {
+		state.Instances = append(state.Instances, instance(m))
+	}
+	if len(machines) > 0 {
+		newest := slices.MaxFunc(machines, func(a, b *fly.Machine) int { return releaseVersion(a.GetConfig()) - releaseVersion(b.GetConfig()) })
+		current := release(newest.GetConfig())
+		current.Region, current.Instances = newest.Region, len(machines)
+		state.Current = &current
+		state.Mixed = slices.ContainsFunc(machines, func(m *fly.Machine) bool {
+			return releaseVersion(m.GetConfig()) != current.Version || !platform.SameImage(m.GetConfig().Image, current.Image)
+		})
+	}
+	return state, nil
+}
+
+// address is where the app is reached.
+func (p *Platform) address(ctx context.Context, app string) (string, error) {
+	req := p.graphql.NewRequest(`query($name: String!) { app(name: $name) { id name hostname appUrl } }`)
+	req.Var("name", app)
+	data, err := p.graphql.RunWithContext(ctx, req)
+	if err != nil {
+		return "", explain(err, "ask for the address of %q", app)
+	}
+	switch {
+	case data.App.AppURL != "":
+		return strings.TrimRight(data.App.AppURL, "/"), nil
+	case data.App.Hostname != "":
+		return "https://" + data.App.Hostname, nil
+	default:
+		return "https://" + app + ".fly.dev", nil
+	}
+}
+
+// ResolveImage asks the platform, which can see its own registry and the public ones.
+func (p *Platform) ResolveImage(ctx context.Context, app, ref string) (platform.Image, error) {
+	image, err := p.graphql.ResolveImageForApp(ctx, app, ref)
+	if err != nil {
+		return platform.Image{}, explain(err, "look for the image %q", ref)
+	}
+	if image == nil || image.Digest == "" {
+		return platform.Image{}, errs.New(errs.NotFound, "no image %q that Fly.io can see", ref).
+			WithHint("push it first, or leave --image out to build it from the Dockerfile")
+	}
+	size, _ := strconv.ParseInt(image.CompressedSize, 10, 64) // a missing size is not worth failing for
+	return platform.Image{Ref: ref, Digest: image.Digest, Size: size}, nil
+}
+
+// StageSecrets changes the secrets; machines get them with their next update.
+func (p *Platform) StageSecrets(ctx context.Context, app string, changes map[string]*string) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	resp, err := p.flaps.UpdateAppSecrets(ctx, app, changes)
+	if err != nil {
+		return explain(err, "set the secrets of %q", app)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.secrets[app] = resp.Version
+	return nil
+}
+
+// minSecrets is the version of the secrets that machines must see at least;
+// nil when this process has staged none.
+func (p *Platform) minSecrets(app string) *uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v, ok := p.secrets[app]; ok {
+		return &v
+	}
+	return nil
+}
+
+// PushTarget is Fly's registry: user "x" with the token as password.
+func (p *Platform) PushTarget(_ context.Context, app, tag string) (platform.PushTarget, error) {
+	return platform.PushTarget{
+		Ref: p.registry + "/" + app + ":" + tag, Username: "x", Password: p.tokens.Docker(),
+		Insecure: loopback(p.registry),
+	}, nil
+}
+
+// loopback tells whether a registry is one of this machine, such as the emulator's.
+func loopback(host string) bool {
+	name, _, _ := strings.Cut(host, ":")
+	return name == "localhost" || strings.HasPrefix(name, "127.") || strings.HasSuffix(name, ".localhost")
+}

@@ -1,0 +1,195 @@
+// Package fly deploys to Fly.io: machines, secrets, the release ledger, and
+// Managed Postgres.
+//
+// fly-go gives the types, the token rules and most calls. What it lacks or gets
+// wrong is called directly: lease acquisition (its own retries every error for
+// a minute), current_version compare-and-swap, machine versions, the release
+// ledger, logs (its own reads a process-wide base URL), and Managed Postgres.
+package fly
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/superfly/fly-go"
+	"github.com/superfly/fly-go/flaps"
+	"github.com/superfly/fly-go/tokens"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// The public addresses of Fly.io's services.
+const (
+	defaultAPI      = "https://api.fly.io"
+	defaultFlaps    = "https://api.machines.dev"
+	defaultRegistry = "registry.fly.io"
+	defaultOrg      = "personal"
+)
+
+// maxAnswer bounds what is read of any answer.
+const maxAnswer = 16 << 20
+
+// Options configures New. Lookup reads the environment: the token and the base
+// URLs under the names that flyctl uses.
+type Options struct {
+	Lookup func(string) (string, bool)
+	HTTP   httpx.Options
+	Now    func() time.Time                                 // nil: time.Now
+	Sleep  func(ctx context.Context, d time.Duration) error // nil: real
+}
+
+// Platform is the adapter. It is safe for use by one deploy at a time.
+type Platform struct {
+	flaps    *flaps.Client
+	graphql  *fly.Client
+	http     *http.Client
+	tokens   *tokens.Tokens
+	api      string // api.fly.io
+	uiex     string
+	machines string // api.machines.dev
+	registry string
+	agent    string
+	now      func() time.Time
+	sleep    func(ctx context.Context, d time.Duration) error
+
+	mu      sync.Mutex
+	nonces  map[string]string // machine id -> nonce of the lease we hold
+	secrets map[string]uint64 // app -> version of the secrets staged by this process
+}
+
+var (
+	_ platform.Platform  = (*Platform)(nil)
+	_ platform.Logs      = (*Platform)(nil)
+	_ platform.Databases = (*Platform)(nil)
+	_ platform.Registry  = (*Platform)(nil)
+)
+
+// New makes the adapter. Without a token it fails with code Auth.
+func New(ctx context.Context, o Options) (*Platform, error) {
+	get := func(def string, names ...string) string {
+		for _, name := range names {
+			if v, ok := o.Lookup(name); ok && v != "" {
+				return v
+			}
+		}
+		return def
+	}
+	token := get("", "FLY_ACCESS_TOKEN", "FLY_API_TOKEN")
+	if token == "" {
+		return nil, errs.New(errs.Auth, "no Fly.io token").
+			WithHint("set FLY_API_TOKEN, for instance to the output of: fly tokens create deploy\nto try without an account, run: opsctl emulate")
+	}
+	api := strings.TrimRight(get(defaultAPI, "FLY_API_BASE_URL"), "/")
+	p := &Platform{
+		tokens:   tokens.Parse(token),
+		api:      api,
+		uiex:     strings.TrimRight(get(api, "FLY_UIEX_BASE_URL"), "/"),
+		machines: strings.TrimRight(get(defaultFlaps, "FLY_FLAPS_BASE_URL"), "/"),
+		registry: get(defaultRegistry, "FLY_REGISTRY_HOST"),
+		agent:    o.HTTP.UserAgent,
+		now:      o.Now, sleep: o.Sleep,
+		nonces: map[string]string{}, secrets: map[string]uint64{},
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.sleep == nil {
+		p.sleep = sleep
+	}
+	for _, base := range []string{p.api, p.uiex, p.machines} {
+		if u, err := url.Parse(base); err != nil || u.Host == "" {
+			return nil, errs.New(errs.Usage, "%q is not a base URL", base).WithHint("FLY_API_BASE_URL, FLY_FLAPS_BASE_URL and FLY_UIEX_BASE_URL start with http:// or https://")
+		}
+	}
+	transport := httpx.NewTransport(o.HTTP)
+	p.http = &http.Client{Transport: transport}
+	if _, err := p.tokens.Update(ctx); err != nil {
+		return nil, errs.Wrap(err, errs.Auth, "prepare the Fly.io token")
+	}
+	client, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{UserAgent: p.agent, Tokens: p.tokens, Transport: transport})
+	if err != nil {
+		return nil, err
+	}
+	p.flaps = client
+	p.graphql = fly.NewClientFromOptions(fly.ClientOptions{
+		Tokens: p.tokens, Name: "opsctl", BaseURL: p.api,
+		Transport: &fly.Transport{UnderlyingTransport: transport, UserAgent: p.agent},
+	})
+	return p, nil
+}
+
+// Name is "fly".
+func (p *Platform) Name() string { return "fly" }
+
+// call sends a request that fly-go has no method for. in and out are JSON and may be nil.
+func (p *Platform) call(ctx context.Context, method, target, auth string, in, out any, header http.Header) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	req.Header.Set("Authorization", auth)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", p.agent)
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return httpx.RedactError(err)
+	}
+	defer resp.Body.Close()
+	answer, err := httpx.ReadBody(resp, maxAnswer)
+	if err != nil {
+		return fmt.Errorf("read the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
+	}
+	if resp.StatusCode >= 300 {
+		return &apiError{status: resp.StatusCode, requestID: httpx.RequestID(resp.Header), body: answer}
+	}
+	if out == nil || len(answer) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("understand the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
+	}
+	return nil
+}
+
+// machinesCall calls the Machines API, which takes macaroons only where there are any.
+func (p *Platform) machinesCall(ctx context.Context, method, path string, in, out any, header http.Header) error {
+	return p.call(ctx, method, p.machines+"/v1"+path, p.tokens.FlapsHeader(), in, out, header)
+}
+
+// uiexCall calls the REST API of the release ledger, which always wants the word Bearer.
+func (p *Platform) uiexCall(ctx context.Context, method, path string, in, out any) error {
+	return p.call(ctx, method, p.uiex+"/api/v1"+path, "Bearer "+p.tokens.GraphQL(), in, out, nil)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,154 @@
+package fly
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/superfly/fly-go"
+
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// Metadata of opsctl's own on machines, beside Fly's.
+const (
+	metaLabel     = "opsctl_release"
+	metaInstances = "opsctl_instances"
+)
+
+// The health check of a service. The deadline is the deploy's; these only
+// decide how soon a change is seen.
+var (
+	checkInterval = fly.Duration{Duration: 2 * time.Second}
+	checkTimeout  = fly.Duration{Duration: 5 * time.Second}
+	checkGrace    = fly.Duration{Duration: time.Second}
+)
+
+// internalEnv are variables that the adapter sets itself; they are no part of a release.
+var internalEnv = []string{"PORT", "FLY_PROCESS_GROUP", "PRIMARY_REGION", "OPSCTL_RELEASE"}
+
+// machineConfig lays a release over an existing config: what the user tuned on
+// the machine (size, mounts, further services) stays.
+func machineConfig(base *fly.MachineConfig, r platform.Release) *fly.MachineConfig {
+	c := &fly.MachineConfig{}
+	if base != nil {
+		copied := *base
+		c = &copied
+	}
+	c.Image = r.Image
+	c.Env = maps.Clone(r.Env)
+	if c.Env == nil {
+		c.Env = map[string]string{}
+	}
+	c.Env["PORT"] = strconv.Itoa(r.Port)
+	c.Env["FLY_PROCESS_GROUP"] = fly.MachineProcessGroupApp
+	c.Env["PRIMARY_REGION"] = r.Region
+	c.Env["OPSCTL_RELEASE"] = r.Label
+	c.Metadata = maps.Clone(c.Metadata)
+	if c.Metadata == nil {
+		c.Metadata = map[string]string{}
+	}
+	maps.Copy(c.Metadata, map[string]string{
+		fly.MachineConfigMetadataKeyFlyPlatformVersion: fly.MachineFlyPlatformVersion2,
+		fly.MachineConfigMetadataKeyFlyProcessGroup:    fly.MachineProcessGroupApp,
+		fly.MachineConfigMetadataKeyFlyReleaseId:       r.ID,
+		fly.MachineConfigMetadataKeyFlyReleaseVersion:  strconv.Itoa(r.Version),
+		metaLabel:     r.Label,
+		metaInstances: strconv.Itoa(r.Instances),
+	})
+	if c.Guest == nil {
+		c.Guest = &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 1024}
+	}
+	if c.Restart == nil {
+		c.Restart = &fly.MachineRestart{Policy: fly.MachineRestartPolicyOnFailure, MaxRetries: 10}
+	}
+	c.Services = services(c.Services, r)
+	return c
+}
+
+// services replaces the first service, which is the app's, and keeps the rest.
+func services(have []fly.MachineService, r platform.Release) []fly.MachineService {
+	web := fly.MachineService{
+		Autostop:  fly.Pointer(fly.MachineAutostopOff),
+		Autostart: fly.Pointer(true),
+		Concurrency: &fly.MachineServiceConcurrency{
+			Type: "requests", SoftLimit: 200, HardLimit: 250,
+		},
+	}
+	if len(have) > 0 {
+		web = have[0]
+	}
+	web.Protocol, web.InternalPort = "tcp", r.Port
+	if len(web.Ports) == 0 {
+		web.Ports = []fly.MachinePort{
+			{Port: fly.Pointer(80), Handlers: []string{"http"}, ForceHTTPS: true},
+			{Port: fly.Pointer(443), Handlers: []string{"http", "tls"}},
+		}
+	}
+	web.Checks = nil
+	if r.Health != "" {
+		web.Checks = []fly.MachineServiceCheck{{
+			Type: fly.Pointer("http"), HTTPMethod: fly.Pointer("GET"), HTTPPath: fly.Pointer(r.Health),
+			Interval: &checkInterval, Timeout: &checkTimeout, GracePeriod: &checkGrace,
+		}}
+	}
+	if len(have) > 1 {
+		return append([]fly.MachineService{web}, have[1:]...)
+	}
+	return []fly.MachineService{web}
+}
+
+// release reads back what machineConfig wrote.
+func release(c *fly.MachineConfig) platform.Release {
+	r := platform.Release{
+		ID: c.Metadata[fly.MachineConfigMetadataKeyFlyReleaseId], Version: releaseVersion(c),
+		Label: c.Metadata[metaLabel], Image: c.Image, Region: c.Env["PRIMARY_REGION"],
+	}
+	r.Instances, _ = strconv.Atoi(c.Metadata[metaInstances])
+	for k, v := range c.Env {
+		if !slices.Contains(internalEnv, k) {
+			if r.Env == nil {
+				r.Env = map[string]string{}
+			}
+			r.Env[k] = v
+		}
+	}
+	if len(c.Services) > 0 {
+		web := c.Services[0]
+		r.Port = web.InternalPort
+		if len(web.Checks) > 0 && web.Checks[0].HTTPPath != nil {
+			r.Health = *web.Checks[0].HTTPPath
+		}
+	}
+	return r
+}
+
+func releaseVersion(c *fly.MachineConfig) int {
+	if c == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(c.Metadata[fly.MachineConfigMetadataKeyFlyReleaseVersion])
+	return n
+}
+
+// instance is a machine in the words of package platform.
+func instance(m *fly.Machine) platform.Instance {
+	i := platform.Instance{
+		ID: m.ID, Region: m.Region, State: m.State, Release: releaseVersion(m.GetConfig()),
+		Image: m.GetConfig().Image, Health: platform.Unknown,
+	}
+	m.RemoveCompatChecks()
+	for _, c := range m.Checks {
+		switch c.Status {
+		case fly.Passing:
+			if i.Health == platform.Unknown {
+				i.Health = platform.Healthy
+			}
+		case fly.Critical, fly.Warning:
+			i.Health = platform.Unhealthy
+			i.Failing = append(i.Failing, c.Name+": "+c.Output)
+		}
+	}
+	return i
+}

@@ -1,0 +1,116 @@
+package fly
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/superfly/fly-go/flaps"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
+)
+
+// apiError is an answer of a direct call that is no success.
+type apiError struct {
+	status    int
+	requestID string
+	body      []byte
+}
+
+func (e *apiError) Error() string {
+	var b struct{ Error, Message string }
+	if json.Unmarshal(e.body, &b) == nil {
+		if b.Message != "" {
+			return b.Message
+		}
+		if b.Error != "" {
+			return b.Error
+		}
+	}
+	return http.StatusText(e.status)
+}
+
+// status is the HTTP status behind an error; 0 when there was no answer.
+func status(err error) int {
+	var direct *apiError
+	var viaFlaps *flaps.FlapsError
+	switch {
+	case errors.As(err, &direct):
+		return direct.status
+	case errors.As(err, &viaFlaps):
+		return viaFlaps.ResponseStatusCode
+	default:
+		return 0
+	}
+}
+
+func requestID(err error) string {
+	var direct *apiError
+	if errors.As(err, &direct) {
+		return direct.requestID
+	}
+	return flaps.GetErrorRequestID(err)
+}
+
+// explain turns an error of any of Fly's APIs into one with a code, the
+// request id, and a next step. What says what was being done.
+func explain(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	var known *errs.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	st := status(err)
+	if st == 0 {
+		return explainGraphQL(err, format, args...)
+	}
+	msg := fmt.Sprintf(format, args...)
+	detail := fmt.Sprintf("%s (HTTP %d", innermost(err), st)
+	if id := requestID(err); id != "" {
+		detail += ", request " + id
+	}
+	e := errs.Wrap(errors.New(detail+")"), httpx.CodeOf(st), "%s", msg)
+	switch st {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return e.WithHint("the token in FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`")
+	case http.StatusTooManyRequests:
+		return e.WithHint("Fly.io limits the rate of requests; wait a minute and run the same command again")
+	}
+	if st >= http.StatusInternalServerError {
+		return e.WithHint("Fly.io has trouble; run the same command again, it goes on where it stopped")
+	}
+	return e
+}
+
+// innermost is the API's own words, without fly-go's "failed to ..." around them.
+func innermost(err error) string {
+	var fe *flaps.FlapsError
+	if errors.As(err, &fe) {
+		return fe.Error()
+	}
+	var ae *apiError
+	if errors.As(err, &ae) {
+		return ae.Error()
+	}
+	return err.Error()
+}
+
+// explainGraphQL classifies by text: GraphQL answers 200 and fly-go drops
+// extensions.code on the way.
+func explainGraphQL(err error, format string, args ...any) error {
+	text := strings.ToLower(err.Error())
+	msg := fmt.Sprintf(format, args...)
+	switch {
+	case strings.Contains(text, "could not find") || strings.Contains(text, "not found"):
+		return errs.Wrap(err, errs.NotFound, "%s", msg)
+	case strings.Contains(text, "401") || strings.Contains(text, "unauthorized") || strings.Contains(text, "must be authenticated"):
+		return errs.Wrap(err, errs.Auth, "%s", msg).WithHint("the token in FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`")
+	default:
+		return fmt.Errorf("%s: %w", msg, httpx.RedactError(err))
+	}
+}

@@ -1,0 +1,204 @@
+package fly
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/superfly/fly-go"
+	"github.com/superfly/fly-go/flaps"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// pollInterval keeps well under Fly's limit of five Get Machine calls a second.
+const pollInterval = 500 * time.Millisecond
+
+// crashLimit is how many exits during one roll-out make a crash loop.
+const crashLimit = 3
+
+// appMachines lists the machines that run the app itself, oldest first.
+func (p *Platform) appMachines(ctx context.Context, app string) ([]*fly.Machine, error) {
+	all, err := p.flaps.List(ctx, app, "")
+	if err != nil {
+		return nil, explain(err, "list the machines of %q", app)
+	}
+	var out []*fly.Machine
+	for _, m := range all {
+		if m.GetConfig() != nil && m.IsActive() && m.HasProcessGroup(fly.MachineProcessGroupApp) {
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, func(a, b *fly.Machine) int {
+		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// launch creates and starts a machine.
+func (p *Platform) launch(ctx context.Context, app string, config *fly.MachineConfig, region string) (*fly.Machine, error) {
+	m, err := p.flaps.Launch(ctx, app, fly.LaunchMachineInput{
+		Config: config, Region: region, MinSecretsVersion: p.minSecrets(app),
+	})
+	if err != nil {
+		return nil, explain(err, "create a machine of %q", app)
+	}
+	return m, nil
+}
+
+// updateRequest is fly-go's with the field for compare-and-swap that it lacks.
+type updateRequest struct {
+	fly.LaunchMachineInput
+	CurrentVersion string `json:"current_version,omitempty"`
+}
+
+// update replaces a machine's config, if nobody else changed it since it was read.
+func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, config *fly.MachineConfig) (*fly.Machine, error) {
+	in := updateRequest{
+		LaunchMachineInput: fly.LaunchMachineInput{Config: config, Region: m.Region, Name: m.Name, MinSecretsVersion: p.minSecrets(app)},
+		CurrentVersion:     m.InstanceID,
+	}
+	var out fly.Machine
+	err := p.machinesCall(ctx, http.MethodPost, machinePath(app, m.ID), in, &out, p.nonce(m.ID))
+	if status(err) == http.StatusConflict {
+		return nil, errs.Wrap(err, errs.Conflict, "update machine %s", m.ID).
+			WithHint("somebody else changed it; run the same command again")
+	}
+	if err != nil {
+		return nil, explain(err, "update machine %s", m.ID)
+	}
+	return &out, nil
+}
+
+// destroy removes a machine; one that is gone already is fine.
+func (p *Platform) destroy(ctx context.Context, app, id string) error {
+	err := p.machinesCall(ctx, http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, p.nonce(id))
+	if status(err) == http.StatusNotFound {
+		return nil
+	}
+	return explain(err, "destroy machine %s", id)
+}
+
+// versions lists the configs a machine has had, newest first.
+func (p *Platform) versions(ctx context.Context, app, id string) ([]*fly.MachineConfig, error) {
+	var list []struct {
+		Config *fly.MachineConfig `json:"user_config"`
+	}
+	if err := p.machinesCall(ctx, http.MethodGet, machinePath(app, id)+"/versions", nil, &list, nil); err != nil {
+		return nil, explain(err, "list the versions of machine %s", id)
+	}
+	var out []*fly.MachineConfig
+	for _, v := range list {
+		if v.Config != nil {
+			out = append(out, v.Config)
+		}
+	}
+	return out, nil
+}
+
+// await polls a machine until it runs the given version and passes its checks.
+// It gives up early when the machine stops, fails or keeps crashing.
+func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, timeout time.Duration) error {
+	deadline := p.now().Add(timeout)
+	exitsBefore := len(exits(want))
+	var last *fly.Machine
+	for {
+		m, err := p.flaps.Get(ctx, app, want.ID)
+		switch {
+		case status(err) == http.StatusNotFound && last == nil: // not seen by every part of the API yet
+		case err != nil:
+			return explain(err, "watch machine %s", want.ID)
+		default:
+			last = m
+			done, err := verdict(m, want.InstanceID, exitsBefore)
+			if err != nil {
+				return p.withLog(ctx, app, m.ID, err)
+			}
+			if done {
+				return nil
+			}
+		}
+		if p.now().After(deadline) {
+			return p.withLog(ctx, app, want.ID, timedOut(last, want.ID, timeout))
+		}
+		if err := p.sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
+// verdict tells whether a machine is up and well (true), not yet (false), or beyond hope (error).
+func verdict(m *fly.Machine, version string, exitsBefore int) (bool, error) {
+	crashes := exits(m)
+	if n := len(crashes) - exitsBefore; n >= crashLimit {
+		return false, errs.New(errs.Failure, "machine %s keeps crashing: exit code %d, %d times", m.ID, crashes[0].ExitCode, n)
+	}
+	switch m.State {
+	case "failed", fly.MachineStateDestroyed, "launch_failed":
+		return false, errs.New(errs.Failure, "machine %s is %s", m.ID, m.State)
+	case fly.MachineStateStopped:
+		if len(crashes) > exitsBefore {
+			return false, errs.New(errs.Failure, "machine %s stopped: exit code %d", m.ID, crashes[0].ExitCode)
+		}
+		return false, nil
+	case fly.MachineStateStarted:
+	default:
+		return false, nil
+	}
+	if version != "" && m.InstanceID != version {
+		return false, nil
+	}
+	i := instance(m)
+	wanted := len(m.GetConfig().Services) > 0 && len(m.GetConfig().Services[0].Checks) > 0
+	return i.Health == platform.Healthy && len(m.Checks) > 0 || !wanted, nil
+}
+
+// exits lists the exits that were not asked for, newest first.
+func exits(m *fly.Machine) []*fly.MachineExitEvent {
+	var out []*fly.MachineExitEvent
+	for _, e := range m.Events {
+		if e.Type == "exit" && e.Request != nil && e.Request.ExitEvent != nil && !e.Request.ExitEvent.RequestedStop {
+			out = append(out, e.Request.ExitEvent)
+		}
+	}
+	return out
+}
+
+func timedOut(m *fly.Machine, id string, after time.Duration) error {
+	if m == nil {
+		return errs.New(errs.Timeout, "machine %s was not seen within %s", id, after)
+	}
+	if failing := instance(m).Failing; len(failing) > 0 {
+		return errs.New(errs.Timeout, "machine %s does not pass its health check after %s: %s", id, after, strings.Join(failing, "; "))
+	}
+	return errs.New(errs.Timeout, "machine %s is not healthy after %s: it is %s and its checks have not passed", id, after, m.State)
+}
+
+// withLog adds the last lines that a machine printed to an error.
+func (p *Platform) withLog(ctx context.Context, app, id string, err error) error {
+	lines := p.lastLines(ctx, app, id, 10)
+	if len(lines) == 0 {
+		return err
+	}
+	return errs.Wrap(err, errs.CodeOf(err), "").WithHint("it last printed:\n%s", errs.Redact(strings.Join(lines, "\n")))
+}
+
+// nonce is the header with which a machine under our own lease is changed.
+func (p *Platform) nonce(id string) http.Header {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n, ok := p.nonces[id]; ok {
+		return http.Header{http.CanonicalHeaderKey(flaps.NonceHeader): {n}}
+	}
+	return nil
+}
+
+func machinePath(app, id string) string {
+	return fmt.Sprintf("/apps/%s/machines/%s", url.PathEscape(app), url.PathEscape(id))
+}
