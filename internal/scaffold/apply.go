@@ -1,0 +1,168 @@
+package scaffold
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// Outcome is what became of a file.
+type Outcome string
+
+// The outcomes.
+const (
+	Created     Outcome = "created"
+	Edited      Outcome = "edited"
+	Overwritten Outcome = "overwritten" // the old content is in FILE.orig
+	Unchanged   Outcome = "unchanged"
+	Kept        Outcome = "kept" // it differs and was left as it is
+	Refused     Outcome = "refused"
+)
+
+// Result is a change and what became of it.
+type Result struct {
+	Change
+	Outcome Outcome `json:"outcome"`
+}
+
+// ApplyOptions say what may happen to files that differ.
+type ApplyOptions struct {
+	Force bool // overwrite them, keeping FILE.orig
+	// Ask decides about one file that differs; nil keeps them all.
+	Ask func(context.Context, Change) (bool, error)
+	// Done is told of each file as it is dealt with; it may be nil.
+	Done func(Result)
+}
+
+// Apply carries the plan out in dir and returns what became of each file. Files are
+// written beside their place and renamed into it, so that a killed run leaves whole
+// files only; no write follows a symbolic link out of dir. When it fails, the
+// results so far are returned with the error.
+func Apply(ctx context.Context, dir string, plan []Change, opts ApplyOptions) ([]Result, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
+	}
+	defer root.Close()
+	var results []Result
+	for _, c := range plan {
+		if err := ctx.Err(); err != nil {
+			return results, err
+		}
+		outcome, err := applyOne(ctx, root, c, opts)
+		if err != nil {
+			return results, err
+		}
+		r := Result{c, outcome}
+		results = append(results, r)
+		if opts.Done != nil {
+			opts.Done(r)
+		}
+	}
+	return results, nil
+}
+
+func applyOne(ctx context.Context, root *os.Root, c Change, opts ApplyOptions) (Outcome, error) {
+	switch c.Action {
+	case Same:
+		return Unchanged, nil
+	case Refuse:
+		return Refused, nil
+	case Create:
+		return Created, write(root, c.Path, c.New, nil)
+	case Edit:
+		return Edited, write(root, c.Path, c.New, c.Old)
+	}
+	yes := opts.Force
+	if !yes && opts.Ask != nil {
+		var err error
+		if yes, err = opts.Ask(ctx, c); err != nil {
+			return "", err
+		}
+	}
+	if !yes {
+		return Kept, nil
+	}
+	if err := keepOriginal(root, c); err != nil {
+		return "", err
+	}
+	return Overwritten, write(root, c.Path, c.New, c.Old)
+}
+
+// keepOriginal copies the file to FILE.orig, or FILE.orig.2 and so on: an earlier
+// copy may be the only one of what the user wrote.
+func keepOriginal(root *os.Root, c Change) error {
+	name := c.Path + ".orig"
+	for n := 2; ; n++ {
+		old, why, err := current(root, name)
+		if err != nil {
+			return err
+		}
+		if old == nil && why == "" {
+			return write(root, name, c.Old, nil)
+		}
+		if why == "" && string(old) == string(c.Old) {
+			return nil
+		}
+		name = c.Path + ".orig." + string(rune('0'+n))
+		if n == 9 {
+			return errs.New(errs.Conflict, "%s has too many .orig copies", c.Path).WithHint("remove those you do not need")
+		}
+	}
+}
+
+// write replaces a file in one step. want is the content that the plan saw; a file
+// that has changed since is a conflict.
+func write(root *os.Root, name string, data, want []byte) error {
+	mode := fs.FileMode(0o644)
+	if info, err := root.Lstat(name); err == nil {
+		mode = info.Mode().Perm()
+	}
+	now, why, err := current(root, name)
+	if err != nil {
+		return err
+	}
+	if why != "" || (now == nil) != (want == nil) || string(now) != string(want) {
+		return errs.New(errs.Conflict, "%s was changed by somebody else meanwhile", name).WithHint("run init again")
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return errs.Wrap(err, errs.Failure, "create the folder of %s", name)
+	}
+	var suffix [6]byte
+	if _, err := rand.Read(suffix[:]); err != nil {
+		return err
+	}
+	tmp := path.Join(path.Dir(name), "."+path.Base(name)+"."+hex.EncodeToString(suffix[:])+".tmp")
+	if err := writeTemp(root, tmp, data, mode); err != nil {
+		return errors.Join(errs.Wrap(err, errs.Failure, "write %s", name), ignoreMissing(root.Remove(tmp)))
+	}
+	if err := root.Rename(tmp, name); err != nil {
+		return errors.Join(errs.Wrap(err, errs.Failure, "write %s", name), ignoreMissing(root.Remove(tmp)))
+	}
+	return nil
+}
+
+func writeTemp(root *os.Root, tmp string, data []byte, mode fs.FileMode) error {
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+package scaffold
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// manifest is the part of package.json that detection reads.
+type manifest struct {
+	Name            string            `json:"name"`
+	PackageManager  string            `json:"packageManager"`
+	Engines         map[string]string `json:"engines"`
+	Volta           map[string]string `json:"volta"`
+	Scripts         map[string]string `json:"scripts"`
+	Dependencies    map[string]string `json:"dependencies"`
+	DevDependencies map[string]string `json:"devDependencies"`
+	Workspaces      json.RawMessage   `json:"workspaces"`
+
+	src []byte
+}
+
+// readManifest reads package.json. A byte-order mark is allowed, as npm allows it.
+func readManifest(fsys fs.FS) (*manifest, error) {
+	src, err := fs.ReadFile(fsys, "package.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, unknownStack("there is no package.json")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseManifest(src)
+}
+
+func parseManifest(src []byte) (*manifest, error) {
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+	m := &manifest{src: src}
+	if err := json.Unmarshal(src, m); err != nil {
+		pos := ""
+		var syntax *json.SyntaxError
+		var typ *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &syntax):
+			pos = fmt.Sprintf(":%d", lineAt(src, int(syntax.Offset)-1))
+		case errors.As(err, &typ):
+			pos = fmt.Sprintf(":%d", lineAt(src, int(typ.Offset)-1))
+		}
+		return nil, errs.Wrap(err, errs.Usage, "package.json%s", pos).WithHint("correct package.json and run init again")
+	}
+	return m, nil
+}
+
+// dep is the version range of a production or development dependency.
+func (m *manifest) dep(name string) (string, bool) {
+	if v, ok := m.Dependencies[name]; ok {
+		return v, true
+	}
+	v, ok := m.DevDependencies[name]
+	return v, ok
+}
+
+// line is the line of a key in package.json, or 0. Keys that occur more than once
+// (a script that is named like a dependency) are told apart by section.
+func (m *manifest) line(section, key string) int {
+	from := 0
+	if section != "" {
+		loc := keyPattern(section).FindIndex(m.src)
+		if loc == nil {
+			return 0
+		}
+		from = loc[1]
+	}
+	loc := keyPattern(key).FindIndex(m.src[from:])
+	if loc == nil {
+		return 0
+	}
+	return lineAt(m.src, from+loc[0])
+}
+
+func (m *manifest) depLine(name string) int {
+	if _, ok := m.Dependencies[name]; ok {
+		return m.line("dependencies", name)
+	}
+	return m.line("devDependencies", name)
+}
+
+func keyPattern(key string) *regexp.Regexp {
+	return regexp.MustCompile(`"` + regexp.QuoteMeta(key) + `"\s*:`)
+}
+
+// lineAt is the 1-based line of a byte offset.
+func lineAt(src []byte, offset int) int {
+	offset = max(0, min(offset, len(src)))
+	return 1 + bytes.Count(src[:offset], []byte("\n"))
+}
+
+var majorPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)`)
+
+// major is the lowest major version that a range allows, or 0 when it does not
+// begin with one ("*", "latest", "<21", a git URL).
+func major(version string) int {
+	match := majorPattern.FindStringSubmatch(version)
+	if match == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(match[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// unknownStack is the error for a repository that init cannot serve.
+func unknownStack(format string, args ...any) error {
+	return errs.New(errs.CheckFailed, "this is not an app that opsctl init knows: %s", fmt.Sprintf(format, args...)).
+		WithHint("%s", strings.TrimSpace(`
+looked for a Next.js app: package.json that depends on next, an app or pages folder (also under src),
+and pnpm-lock.yaml or package-lock.json beside it. Run init in the folder that holds package.json.`))
+}
