@@ -15,7 +15,7 @@ import (
 
 // leaseTTL is how long a machine stays locked after its holder died; leases
 // are renewed three times as often.
-const leaseTTL = 60 * time.Second
+const leaseTTL = 20 * time.Second
 
 // leaseSet is a lease on every machine of an app.
 type leaseSet struct {

@@ -1,0 +1,245 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// undoTimeout bounds the compensations of a failed deploy, which run on even
+// when the deploy itself was interrupted.
+const undoTimeout = 10 * time.Minute
+
+// run is a deploy under way.
+type run struct {
+	*Engine
+	p        *Prepared
+	id       string
+	journal  *Journal
+	release  platform.Release
+	url      string
+	began    time.Time
+	rolling  bool     // instances have been touched
+	migrated bool     // the release command has run
+	staged   []string // secrets that were staged
+	kept     []string
+}
+
+// step is a part of a deploy.
+type step struct {
+	name string
+	skip func() string // a reason not to run it; "" to run it; nil always runs
+	run  func(ctx context.Context) (detail string, err error)
+}
+
+// Apply carries out what was prepared. When it fails after instances were
+// touched, the previous release is put back and the error has code RolledBack.
+func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
+	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now()}
+	if len(p.Changes) == 0 {
+		return r.result(Unchanged), nil
+	}
+	local, err := lockLocal(e.StateDir, e.Holder)
+	if err != nil {
+		return Result{}, err
+	}
+	defer local.release()
+	if err := r.begin("deploy"); err != nil {
+		return Result{}, err
+	}
+	outcome, err := r.locked(ctx)
+	result := r.result(outcome)
+	return result, errors.Join(err, r.end(result, err))
+}
+
+// begin and end write the journal; a journal that cannot be written stops a deploy before it starts.
+func (r *run) begin(command string) error {
+	return r.journal.Append(Record{
+		Time: r.now(), Run: r.id, Kind: "begin", Command: command, By: r.Holder, App: r.p.Request.App.Name,
+		Image: r.p.Image.Pinned(), From: r.p.previous,
+	})
+}
+
+func (r *run) end(result Result, err error) error {
+	rec := Record{Time: r.now(), Run: r.id, Kind: "end", Outcome: result.Outcome, Release: result.Release, Image: result.Image}
+	if err != nil {
+		rec.Detail = errs.Redact(err.Error())
+	}
+	return r.journal.Append(rec)
+}
+
+// locked runs the steps under the platform's lock.
+func (r *run) locked(ctx context.Context) (Outcome, error) {
+	var lease platform.Lease
+	err := r.do(ctx, step{name: "lock", run: func(ctx context.Context) (string, error) {
+		var err error
+		lease, err = r.lock(ctx)
+		return "", err
+	}})
+	if err != nil {
+		return r.failed(ctx, err)
+	}
+	defer func() {
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := lease.Release(release); err != nil {
+			r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
+		}
+	}()
+	for _, s := range r.steps() {
+		if err := r.do(ctx, s); err != nil {
+			return r.failed(ctx, err)
+		}
+	}
+	return Deployed, nil
+}
+
+// do runs one step and tells the journal and the listener.
+func (r *run) do(ctx context.Context, s step) error {
+	if s.skip != nil {
+		if why := s.skip(); why != "" {
+			r.emit(s.name, Skipped, why, 0)
+			return nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.emit(s.name, Started, "", 0)
+	began := r.now()
+	rec := Record{Run: r.id, Kind: "step", Step: s.name, Status: Started, Time: began}
+	if err := r.journal.Append(rec); err != nil {
+		return err
+	}
+	detail, err := s.run(ctx)
+	took := r.now().Sub(began)
+	rec.Time, rec.Status, rec.Took, rec.Release = r.now(), Done, took.Round(time.Millisecond).String(), r.release.Version
+	if err != nil {
+		rec.Status, rec.Detail = Failed, errs.Redact(err.Error())
+		r.emit(s.name, Failed, errs.Redact(err.Error()), took)
+	} else {
+		r.emit(s.name, Done, detail, took)
+	}
+	return errors.Join(err, r.journal.Append(rec))
+}
+
+// failed puts back what can be put back, and says what cannot.
+func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	interrupted := ctx.Err() != nil
+	r.closeLedger(undo, cause, interrupted)
+	r.noteKept()
+	if !r.rolling {
+		if interrupted {
+			return Interrupted, errs.Wrap(cause, errs.Interrupted, "deploy stopped before any instance was changed")
+		}
+		e := errs.Wrap(cause, errs.CodeOf(cause), "deploy failed before any instance was changed")
+		return FailedRun, e.WithHint("%s", r.hint(cause, r.stillRunning()))
+	}
+	outcome, undone, err := r.undo(undo)
+	if err != nil {
+		e := errs.Wrap(errors.Join(cause, err), errs.Partial, "deploy failed, and putting the previous version back failed too")
+		return FailedRun, e.WithHint("%s", r.hint(cause, "look at: opsctl status\nthen: opsctl rollback"))
+	}
+	code := errs.RolledBack
+	switch {
+	case interrupted:
+		code = errs.Interrupted
+	case outcome == Removed:
+		code = errs.CodeOf(cause)
+	}
+	return outcome, errs.Wrap(cause, code, "deploy failed, %s", undone).WithHint("%s", r.hint(cause, ""))
+}
+
+// undo is the compensation of the roll-out.
+func (r *run) undo(ctx context.Context) (Outcome, string, error) {
+	began := r.now()
+	report := func(format string, args ...any) { r.emit("undo", Progress, fmt.Sprintf(format, args...), 0) }
+	app := r.p.Request.App.Name
+	r.emit("undo", Started, "", 0)
+	if r.p.previous == 0 {
+		if err := r.Platform.Remove(ctx, app, report); err != nil {
+			r.emit("undo", Failed, errs.Redact(err.Error()), r.now().Sub(began))
+			return "", "", err
+		}
+		r.emit("undo", Undone, "the instances were destroyed: there is no earlier version", r.now().Sub(began))
+		return Removed, "and its instances were destroyed: there is no earlier version to restore", nil
+	}
+	if err := r.Platform.Restore(ctx, app, r.p.previous, report); err != nil {
+		r.emit("undo", Failed, errs.Redact(err.Error()), r.now().Sub(began))
+		return "", "", err
+	}
+	r.emit("undo", Undone, fmt.Sprintf("release %d runs again", r.p.previous), r.now().Sub(began))
+	return RolledBack, fmt.Sprintf("release %d was restored", r.p.previous), nil
+}
+
+func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
+	if r.release.ID == "" {
+		return
+	}
+	status := platform.Failed
+	if interrupted {
+		status = platform.Interrupted
+	}
+	r.release.Message = errs.Redact(cause.Error())
+	if err := r.Platform.EndRelease(ctx, r.p.Request.App.Name, r.release, status); err != nil {
+		r.emit("ledger", Warned, errs.Redact(err.Error()), 0)
+	}
+}
+
+// noteKept collects what stays whatever happens.
+func (r *run) noteKept() {
+	if r.migrated {
+		r.kept = append(r.kept, "the database, as the release command left it")
+	}
+	if len(r.staged) > 0 {
+		r.kept = append(r.kept, "the new values of "+strings.Join(r.staged, ", ")+" (platforms do not give back old ones)")
+	}
+	for _, k := range r.kept {
+		r.emit("undo", Kept, k, 0)
+	}
+}
+
+func (r *run) stillRunning() string {
+	if r.p.previous == 0 {
+		return ""
+	}
+	return fmt.Sprintf("release %d runs on as before", r.p.previous)
+}
+
+// hint joins the cause's own hint, what was kept, and what to do about it.
+func (r *run) hint(cause error, first string) string {
+	parts := []string{}
+	for _, s := range []string{first, errs.HintOf(cause)} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if len(r.kept) > 0 {
+		parts = append(parts, "not undone: "+strings.Join(r.kept, "; "))
+	}
+	if r.migrated {
+		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then opsctl backup restore ID --into URL")
+	}
+	return strings.Join(parts, "\n")
+}
+
+func (r *run) result(o Outcome) Result {
+	res := Result{
+		Run: r.id, Outcome: o, App: r.p.Request.App.Name, URL: r.url, Image: r.release.Image, Release: r.release.Version,
+		Previous: r.p.previous, Changes: r.p.Changes, Kept: r.kept, Took: r.now().Sub(r.began).Round(time.Millisecond).String(),
+	}
+	if s := r.p.Observed.State; o == Unchanged && s != nil {
+		res.URL = s.URL
+		if s.Current != nil {
+			res.Image, res.Release = s.Current.Image, s.Current.Version
+		}
+	}
+	return res
+}

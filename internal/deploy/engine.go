@@ -1,0 +1,119 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/health"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// DirectURL is the variable for the database's direct URL, which migrations and
+// backups use; DATABASE_URL holds the pooled one.
+const (
+	PooledURL = "DATABASE_URL"
+	DirectURL = "DIRECT_DATABASE_URL"
+)
+
+// Engine deploys to one platform.
+type Engine struct {
+	Platform platform.Platform
+	StateDir string // local state of the app: journal, lock, fingerprints
+	Holder   string // who deploys, for locks and the journal
+	Prober   *health.Prober
+	Event    func(Event) // may be nil
+
+	Now   func() time.Time                                 // nil: time.Now
+	NewID func() string                                    // id of a run; nil: time and random
+	Sleep func(ctx context.Context, d time.Duration) error // nil: real
+}
+
+// Request is a deploy to make.
+type Request struct {
+	App     platform.AppSpec
+	Release platform.Release // what should run; the image and the numbers are filled in
+	Image   string           // reference to deploy; "" calls Build
+	// Build makes an image and pushes it to the target. Nil when --image is required.
+	Build          func(ctx context.Context, target platform.PushTarget, report platform.Report) error
+	Command        []string // release command; empty for none
+	CommandTimeout time.Duration
+	Postgres       *platform.DatabaseSpec // nil for none
+	Secrets        map[string]string
+	// Preflight checks what only the caller can, given the names of all
+	// variables that the app would see. May be nil.
+	Preflight func(ctx context.Context, names []string) error
+	Gate      Gate
+}
+
+// Gate is what decides whether a deploy stays.
+type Gate struct {
+	Timeout     time.Duration
+	Interval    time.Duration
+	Consecutive int
+}
+
+// Prepared is a request with what was found and what would be done.
+type Prepared struct {
+	Request  Request
+	Identity platform.Identity
+	Observed Observed
+	Image    platform.Image // resolved; only the reference when the app does not exist yet or the image is to be built
+	Changes  []Change
+	CutOff   *Run // an earlier run on this machine that was killed
+
+	previous int               // release to restore on failure; 0 for none
+	secrets  map[string]string // with the managed database's URLs
+	prints   *Fingerprints
+}
+
+// Result is how a deploy or rollback ended.
+type Result struct {
+	Run      string   `json:"run"`
+	Outcome  Outcome  `json:"outcome"`
+	App      string   `json:"app"`
+	URL      string   `json:"url,omitempty"`
+	Image    string   `json:"image,omitempty"`
+	Release  int      `json:"release,omitempty"`
+	Previous int      `json:"previous,omitempty"`
+	Changes  []Change `json:"changes"`
+	Kept     []string `json:"kept,omitempty"` // what a failed deploy could not undo
+	Took     string   `json:"took"`
+}
+
+func (e *Engine) emit(step string, s Status, detail string, took time.Duration) {
+	if e.Event != nil {
+		e.Event(Event{Step: step, Status: s, Detail: detail, Took: took})
+	}
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+func (e *Engine) newID() string {
+	if e.NewID != nil {
+		return e.NewID()
+	}
+	b := make([]byte, 3)
+	_, _ = rand.Read(b) // never fails
+	return e.now().UTC().Format("20060102-150405-") + hex.EncodeToString(b)
+}
+
+func (e *Engine) sleep(ctx context.Context, d time.Duration) error {
+	if e.Sleep != nil {
+		return e.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

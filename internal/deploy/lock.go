@@ -1,0 +1,38 @@
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// localLock keeps two runs of one user on one machine apart, also before the
+// platform has anything to lock. The kernel drops it when the process ends,
+// however it ends.
+type localLock struct{ file *os.File }
+
+func lockLocal(dir, holder string) (*localLock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := flock(f); err != nil {
+		by, _ := os.ReadFile(path)
+		f.Close()
+		return nil, errs.New(errs.Conflict, "another deploy is running on this machine: %s", strings.TrimSpace(string(by))).
+			WithHint("wait for it to end, or stop it")
+	}
+	if err := f.Truncate(0); err == nil {
+		_, _ = f.WriteAt([]byte(holder+"\n"), 0) // only for the message above
+	}
+	return &localLock{f}, nil
+}
+
+func (l *localLock) release() { l.file.Close() }

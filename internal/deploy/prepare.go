@@ -1,0 +1,169 @@
+package deploy
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// ledgerDepth is how far back the release ledger is read.
+const ledgerDepth = 50
+
+// Prepare checks the credentials and the request, looks at what runs, and
+// plans. It changes nothing.
+func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
+	p := &Prepared{Request: req, Image: platform.Image{Ref: req.Image}}
+	var err error
+	if p.Identity, err = e.Platform.WhoAmI(ctx); err != nil {
+		return nil, err
+	}
+	if p.prints, err = OpenFingerprints(e.StateDir); err != nil {
+		return nil, err
+	}
+	if p.CutOff, err = e.cutOff(); err != nil {
+		return nil, err
+	}
+	if err := e.observe(ctx, p); err != nil {
+		return nil, err
+	}
+	if req.Preflight != nil {
+		if err := req.Preflight(ctx, p.variableNames()); err != nil {
+			return nil, err
+		}
+	}
+	want := req.Release
+	want.Image = p.Image.Pinned()
+	if req.Image == "" {
+		want.Image = "built from source"
+	}
+	p.Changes = Plan(Desired{
+		App: req.App.Name, Release: want, Command: req.Command, Postgres: req.Postgres,
+		Secrets: p.prints.Compare(p.secrets, p.platformSecrets()),
+	}, p.Observed)
+	return p, nil
+}
+
+// cutOff is the newest run of this machine, when it has no end.
+func (e *Engine) cutOff() (*Run, error) {
+	runs, err := OpenJournal(e.StateDir).Runs()
+	if err != nil || len(runs) == 0 || runs[0].Outcome != CutOff {
+		return nil, err
+	}
+	return &runs[0], nil
+}
+
+func (e *Engine) observe(ctx context.Context, p *Prepared) error {
+	req := &p.Request
+	if _, own := req.Secrets[PooledURL]; own {
+		req.Postgres = nil // the app brings its own database
+	}
+	p.secrets = maps.Clone(req.Secrets)
+	if p.secrets == nil {
+		p.secrets = map[string]string{}
+	}
+	state, err := e.Platform.Observe(ctx, req.App.Name)
+	switch {
+	case errs.CodeOf(err) == errs.NotFound:
+		if req.Postgres != nil { // not known yet, but what they will be called is
+			p.secrets[PooledURL], p.secrets[DirectURL] = "", ""
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	p.Observed.State = state
+	if req.Image != "" {
+		if p.Image, err = e.Platform.ResolveImage(ctx, req.App.Name, req.Image); err != nil {
+			return err
+		}
+	}
+	if err := e.observeDatabase(ctx, p); err != nil {
+		return err
+	}
+	return e.observeReleases(ctx, p)
+}
+
+func (e *Engine) observeDatabase(ctx context.Context, p *Prepared) error {
+	spec := p.Request.Postgres
+	if spec == nil {
+		return nil
+	}
+	databases, err := e.databases()
+	if err != nil {
+		return err
+	}
+	db, err := databases.FindPostgres(ctx, p.Request.App.Name, spec.Name)
+	if err != nil {
+		return err
+	}
+	p.Observed.HasPostgres = db != nil
+	p.secrets[PooledURL], p.secrets[DirectURL] = "", ""
+	if db != nil {
+		p.secrets[PooledURL], p.secrets[DirectURL] = db.Pooled, db.Direct
+	}
+	return nil
+}
+
+func (e *Engine) databases() (platform.Databases, error) {
+	d, ok := e.Platform.(platform.Databases)
+	if !ok {
+		return nil, errs.New(errs.Usage, "%s has no managed PostgreSQL that opsctl can make", e.Platform.Name()).
+			WithHint("take `postgres` out of opsctl.yaml and set DATABASE_URL in the environment's env file")
+	}
+	return d, nil
+}
+
+// observeReleases finds whether the current release was finished, and which
+// one to return to when the new one fails: the one that runs, if it was
+// finished and runs everywhere, else the newest that was.
+func (e *Engine) observeReleases(ctx context.Context, p *Prepared) error {
+	current := p.Observed.State.Current
+	if current == nil {
+		return nil
+	}
+	ledger, err := e.Platform.Releases(ctx, p.Request.App.Name, ledgerDepth)
+	if err != nil {
+		return err
+	}
+	for _, r := range ledger {
+		if r.Version == current.Version {
+			p.Observed.Unfinished = r.Status != platform.Complete
+		}
+	}
+	if !p.Observed.Unfinished && !p.Observed.State.Mixed {
+		p.previous = current.Version
+		return nil
+	}
+	for _, r := range ledger {
+		if r.Status == platform.Complete && r.Version != current.Version {
+			p.previous = r.Version
+			return nil
+		}
+	}
+	return nil
+}
+
+func (p *Prepared) platformSecrets() []platform.Secret {
+	if p.Observed.State == nil {
+		return nil
+	}
+	return p.Observed.State.Secrets
+}
+
+// variableNames are all variables that the app would see.
+func (p *Prepared) variableNames() []string {
+	names := map[string]bool{"PORT": true}
+	for name := range p.Request.Release.Env {
+		names[name] = true
+	}
+	for name := range p.secrets {
+		names[name] = true
+	}
+	for _, s := range p.platformSecrets() {
+		names[s.Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}

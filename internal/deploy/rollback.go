@@ -1,0 +1,100 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// RollbackTarget finds the release to return to: the given version, or the
+// newest finished one before the current. It changes nothing.
+func (e *Engine) RollbackTarget(ctx context.Context, app string, version int) (*platform.State, platform.Release, error) {
+	state, err := e.Platform.Observe(ctx, app)
+	if err != nil {
+		return nil, platform.Release{}, err
+	}
+	if state.Current == nil {
+		return nil, platform.Release{}, errs.New(errs.NotFound, "%q runs nothing yet", app).WithHint("run: opsctl deploy")
+	}
+	ledger, err := e.Platform.Releases(ctx, app, ledgerDepth)
+	if err != nil {
+		return nil, platform.Release{}, err
+	}
+	for _, r := range ledger {
+		switch {
+		case version == 0 && r.Version < state.Current.Version && r.Status == platform.Complete,
+			version != 0 && r.Version == version:
+			return state, r, nil
+		}
+	}
+	if version != 0 {
+		return nil, platform.Release{}, errs.New(errs.NotFound, "%q has no release %d", app, version).WithHint("run: opsctl history")
+	}
+	return nil, platform.Release{}, errs.New(errs.NotFound, "%q has no finished release before %d", app, state.Current.Version).WithHint("run: opsctl history")
+}
+
+// Rollback puts a release back and holds it to the health gate.
+func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State, to platform.Release, gate Gate) (Result, error) {
+	if state.Current != nil && state.Current.Version == to.Version && !state.Mixed {
+		return Result{Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
+	}
+	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}}
+	p.Changes = []Change{{Action: Replace, Object: "release", Old: fmt.Sprint(state.Current.Version), New: fmt.Sprint(to.Version), Reason: "rollback"}}
+	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
+	var err error
+	if p.CutOff, err = e.cutOff(); err != nil {
+		return Result{}, err
+	}
+	local, err := lockLocal(e.StateDir, e.Holder)
+	if err != nil {
+		return Result{}, err
+	}
+	defer local.release()
+	if err := r.begin("rollback"); err != nil {
+		return Result{}, err
+	}
+	outcome, err := r.rollback(ctx, state.Current.Health)
+	result := r.result(outcome)
+	return result, errors.Join(err, r.end(result, err))
+}
+
+func (r *run) rollback(ctx context.Context, path string) (Outcome, error) {
+	app := r.p.Request.App.Name
+	var lease platform.Lease
+	steps := []step{
+		{name: "lock", run: func(ctx context.Context) (string, error) {
+			var err error
+			lease, err = r.lock(ctx)
+			return "", err
+		}},
+		{name: "restore", run: func(ctx context.Context) (string, error) {
+			return fmt.Sprintf("release %d", r.release.Version), r.Platform.Restore(ctx, app, r.release.Version, r.report("restore"))
+		}},
+		{name: "health", skip: unless(path != "", "no health path"), run: func(ctx context.Context) (string, error) {
+			return r.probe(ctx, r.url+path, "")
+		}},
+	}
+	defer func() {
+		if lease == nil {
+			return
+		}
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := lease.Release(release); err != nil {
+			r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
+		}
+	}()
+	for _, s := range steps {
+		if err := r.do(ctx, s); err != nil {
+			if ctx.Err() != nil {
+				return Interrupted, errs.Wrap(err, errs.Interrupted, "rollback stopped").WithHint("run it again: opsctl rollback --to %d", r.release.Version)
+			}
+			return FailedRun, errs.Wrap(err, errs.CodeOf(err), "rollback failed").WithHint("look at: opsctl status")
+		}
+	}
+	return RolledBack, nil
+}

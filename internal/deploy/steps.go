@@ -1,0 +1,208 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// steps is the whole deploy on one page.
+func (r *run) steps() []step {
+	req := &r.p.Request
+	return []step{
+		{name: "app", skip: unless(r.p.Observed.State == nil, "exists"), run: r.createApp},
+		{name: "database", skip: unless(req.Postgres != nil && !r.p.Observed.HasPostgres, r.whyNoDatabase()), run: r.createDatabase},
+		{name: "image", run: r.image},
+		{name: "release", run: r.openRelease},
+		{name: "secrets", skip: func() string { return r.whyNoSecrets() }, run: r.stageSecrets},
+		{name: "migrate", skip: unless(len(req.Command) > 0, "no release command"), run: r.releaseCommand},
+		{name: "roll out", run: r.rollOut},
+		{name: "health", skip: unless(req.Release.Health != "", "no health path"), run: r.gate},
+		{name: "mark", run: r.mark},
+	}
+}
+
+func unless(condition bool, reason string) func() string {
+	return func() string {
+		if condition {
+			return ""
+		}
+		return reason
+	}
+}
+
+// lock takes the platform's lock. When this machine's last run was killed, its
+// lock may still stand for a moment, and is waited for.
+func (r *run) lock(ctx context.Context) (platform.Lease, error) {
+	deadline := r.now().Add(time.Minute)
+	for {
+		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.Holder)
+		if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil || r.now().After(deadline) {
+			return lease, err
+		}
+		r.emit("lock", Progress, "waiting for the lock of the run that was cut off", 0)
+		if err := r.sleep(ctx, 2*time.Second); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *run) createApp(ctx context.Context) (string, error) {
+	return r.p.Request.App.Name, r.Platform.CreateApp(ctx, r.p.Request.App)
+}
+
+func (r *run) whyNoDatabase() string {
+	if r.p.Request.Postgres == nil {
+		return "none asked for"
+	}
+	return "exists"
+}
+
+func (r *run) createDatabase(ctx context.Context) (string, error) {
+	databases, err := r.databases()
+	if err != nil {
+		return "", err
+	}
+	db, err := databases.CreatePostgres(ctx, *r.p.Request.Postgres, r.report("database"))
+	if err != nil {
+		return "", err
+	}
+	r.p.secrets[PooledURL], r.p.secrets[DirectURL] = db.Pooled, db.Direct
+	return fmt.Sprintf("%s (%s)", db.Name, db.ID), nil
+}
+
+// image resolves the given image, or builds and pushes one.
+func (r *run) image(ctx context.Context) (string, error) {
+	req := r.p.Request
+	if req.Image == "" {
+		registry, ok := r.Platform.(platform.Registry)
+		if !ok || req.Build == nil {
+			return "", errs.New(errs.Usage, "%s takes no image from here", r.Platform.Name()).WithHint("name one with --image")
+		}
+		target, err := registry.PushTarget(ctx, req.App.Name, "opsctl-"+r.id)
+		if err != nil {
+			return "", err
+		}
+		if err := req.Build(ctx, target, r.report("image")); err != nil {
+			return "", err
+		}
+		r.p.Image = platform.Image{Ref: target.Ref}
+	}
+	if r.p.Image.Digest == "" {
+		image, err := r.Platform.ResolveImage(ctx, req.App.Name, r.p.Image.Ref)
+		if err != nil {
+			return "", err
+		}
+		r.p.Image = image
+	}
+	return platform.ShortImage(r.p.Image.Pinned()), nil
+}
+
+func (r *run) openRelease(ctx context.Context) (string, error) {
+	want := r.p.Request.Release
+	want.Image, want.Label, want.Timeout = r.p.Image.Pinned(), r.id, r.p.Request.Gate.Timeout
+	opened, err := r.Platform.BeginRelease(ctx, r.p.Request.App.Name, want)
+	r.release = opened // also when only its status could not be set: it has to be closed then
+	return fmt.Sprintf("%d", opened.Version), err
+}
+
+// changedSecrets are the names of the secrets whose values are not known to be set.
+func (r *run) changedSecrets() []string {
+	var names []string
+	for name, change := range r.p.prints.Compare(r.p.secrets, r.p.platformSecrets()) {
+		if change != SecretSame {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (r *run) whyNoSecrets() string {
+	if len(r.changedSecrets()) == 0 {
+		return fmt.Sprintf("%d, unchanged", len(r.p.secrets))
+	}
+	return ""
+}
+
+func (r *run) stageSecrets(ctx context.Context) (string, error) {
+	names := r.changedSecrets()
+	changes := map[string]*string{}
+	for _, name := range names {
+		value := r.p.secrets[name]
+		changes[name] = &value
+	}
+	if err := r.Platform.StageSecrets(ctx, r.p.Request.App.Name, changes); err != nil {
+		return "", err
+	}
+	r.staged = names
+	return strings.Join(names, ", "), nil
+}
+
+func (r *run) releaseCommand(ctx context.Context) (string, error) {
+	req := r.p.Request
+	r.migrated = true
+	result, err := r.Platform.RunTask(ctx, req.App.Name, platform.Task{
+		Image: r.release.Image, Command: req.Command, Env: req.Release.Env, Region: req.Release.Region,
+		Timeout: req.CommandTimeout, Release: r.release,
+	})
+	if err != nil {
+		return "", withLines(err, result.Log)
+	}
+	if result.ExitCode != 0 {
+		why := ""
+		if result.OOM {
+			why = ": it ran out of memory"
+		}
+		return "", withLines(errs.New(errs.Failure, "the release command ended with exit code %d%s", result.ExitCode, why), result.Log)
+	}
+	return strings.Join(req.Command, " "), nil
+}
+
+// withLines adds the last lines of a program's output to an error's hint.
+func withLines(err error, lines []string) error {
+	if len(lines) == 0 {
+		return err
+	}
+	text := "it last printed:\n" + errs.Redact(strings.Join(lines, "\n"))
+	if hint := errs.HintOf(err); hint != "" {
+		text = hint + "\n" + text
+	}
+	return errs.Wrap(err, errs.CodeOf(err), "").WithHint("%s", text)
+}
+
+func (r *run) rollOut(ctx context.Context) (string, error) {
+	r.rolling = true
+	if err := r.Platform.RollOut(ctx, r.p.Request.App.Name, r.release, r.report("roll out")); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d × %s", r.release.Instances, r.release.Region), nil
+}
+
+// mark makes the release official, in the ledger and on this machine.
+func (r *run) mark(ctx context.Context) (string, error) {
+	app := r.p.Request.App.Name
+	if err := r.Platform.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
+		return "", err
+	}
+	state, err := r.Platform.Observe(ctx, app)
+	if err == nil {
+		err = r.p.prints.Save(maps.Clone(r.p.secrets), state.Secrets)
+	}
+	if err != nil { // the deploy stands; only the next comparison of secrets will know less
+		r.emit("mark", Warned, errs.Redact(err.Error()), 0)
+	}
+	return fmt.Sprintf("release %d is complete", r.release.Version), nil
+}
+
+func (r *run) report(step string) platform.Report {
+	return func(format string, args ...any) {
+		r.emit(step, Progress, errs.Redact(fmt.Sprintf(format, args...)), 0)
+	}
+}
