@@ -40,8 +40,13 @@ func readCompose(name, text string, outer map[string]string) (*File, error) {
 				f.Entries = append(f.Entries, e)
 			}
 		}
-		if reason != "" && first == nil {
-			first = &ReadError{File: name, Reader: Compose, Pos: s.errPos, Reason: reason}
+		if reason == "" {
+			continue
+		}
+		refused := &ReadError{File: name, Reader: Compose, Pos: s.errPos, Reason: reason}
+		f.problems = append(f.problems, refused)
+		if first == nil {
+			first = refused
 		}
 	}
 	return f, first

@@ -23,6 +23,8 @@ type File struct {
 	Name    string
 	Vars    map[string]string // as the program sees them; the last of a repeated key wins
 	Entries []Entry           // assignments in file order
+
+	problems []*ReadError // every place the reader refuses, not only the first
 }
 
 // Entry is one assignment with its place.

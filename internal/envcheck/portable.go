@@ -6,12 +6,23 @@ import "strings"
 // back unchanged, by trying and reading. False when there is none: then the
 // value has to be percent-encoded, base64-encoded or set outside the file.
 func Portable(value string) (string, bool) {
-	for _, s := range spellings(value) {
+	s, _, ok := portable(value)
+	return s, ok
+}
+
+// portable is Portable with the form of the spelling in words, for a value that must not be shown.
+func portable(value string) (spelling, form string, ok bool) {
+	for i, s := range spellings(value) {
 		if readsAs(s, value) {
-			return s, true
+			return s, spellingForms[i], true
 		}
 	}
-	return "", false
+	return "", "", false
+}
+
+var spellingForms = []string{
+	"without quotes", "in double quotes", "in single quotes", `in double quotes with \$ for each dollar sign`,
+	`in double quotes with \n for each line end and \$ for each dollar sign`,
 }
 
 // spellings lists the ways to write a value, the plainest first.

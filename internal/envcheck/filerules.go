@@ -1,0 +1,182 @@
+package envcheck
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+)
+
+// fileRules checks each file as a file: its lines, its keys, who tracks it.
+func (c *checker) fileRules(ctx context.Context) {
+	known := c.schema.Keys()
+	for _, l := range c.files {
+		c.duplicates(l)
+		for i := range l.next.Entries {
+			e := &l.next.Entries[i]
+			if l.last[e.Key] == e {
+				c.keyRules(l, e, known)
+			}
+		}
+		c.differences(l)
+	}
+	c.tracked(ctx)
+	c.dockerignore()
+}
+
+// keyRules checks the name of an assignment.
+func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
+	it := c.schema.Item(e.Key)
+	switch {
+	case e.Key == "NODE_ENV":
+		c.line(l, e, "node-env", Error, "NODE_ENV is set in a file; Next.js sets it itself, and next build breaks on another value", "remove the line")
+	case it == nil && isPlausibleKey(e.Key):
+		fix := didYouMean(e.Key, known)
+		if fix == "" {
+			fix = "add " + e.Key + "= to " + c.schema.Name + ", or remove the line"
+		}
+		c.line(l, e, "unknown-key", Warning, e.Key+" is not in the schema", fix)
+	case it == nil:
+		c.line(l, e, "unknown-key", Warning, "a line that assigns to a name of "+itoa(len(e.Key))+" characters that is not in the schema",
+			"if it belongs to the value above, put that in double quotes")
+	case it.Deprecated != "":
+		msg := e.Key + " is deprecated"
+		if it.Deprecated != "deprecated" {
+			msg += ": " + it.Deprecated
+		}
+		c.line(l, e, "deprecated", Warning, msg, "remove the line when nothing reads it")
+	}
+}
+
+// line reports something about an assignment, at its key.
+func (c *checker) line(l *loaded, e *Entry, rule string, level Level, msg, fix string) {
+	c.add(Finding{File: l.name, Line: e.Pos.Line, Col: e.Pos.Col, Rule: rule, Level: level, Key: shownKey(e.Key), Message: msg, Fix: fix})
+}
+
+// shownKey is the key where it can be printed.
+func shownKey(key string) string {
+	if isPlausibleKey(key) {
+		return key
+	}
+	return ""
+}
+
+// isPlausibleKey reports whether a key looks like the name of a variable and
+// not like a line of a secret that happens to hold a =, such as the last line
+// of an unquoted private key. Only such a key is ever printed.
+func isPlausibleKey(key string) bool {
+	if envName(key) != key || key == "" || len(key) > 64 {
+		return false
+	}
+	digits, upper, lower := 0, 0, 0
+	for i := 0; i < len(key); i++ {
+		switch c := key[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'A' && c <= 'Z':
+			upper++
+		case c != '_':
+			lower++
+		}
+	}
+	if !strings.Contains(key, "_") {
+		return len(key) <= 20 && digits <= 2 && (upper == 0 || lower == 0 || digits == 0)
+	}
+	return upper == 0 || lower == 0 || digits <= 2
+}
+
+// duplicates reports a key that is set twice in a file.
+func (c *checker) duplicates(l *loaded) {
+	if len(l.last) == len(l.next.Entries) {
+		return
+	}
+	first := map[string]*Entry{}
+	for i := range l.next.Entries {
+		e := &l.next.Entries[i]
+		prev := first[e.Key]
+		if prev == nil {
+			first[e.Key] = e
+			continue
+		}
+		level, msg := Error, " is set again with another value; the first is on line "
+		if prev.Raw == e.Raw {
+			level, msg = Warning, " is set again; the first is on line "
+		}
+		name := shownKey(e.Key)
+		if name == "" {
+			name = "a name"
+		}
+		c.line(l, e, "duplicate", level, name+msg+itoa(prev.Pos.Line)+"; the last one wins", "keep one line")
+	}
+}
+
+// tracked reports files with local or production values that git tracks.
+func (c *checker) tracked(ctx context.Context) {
+	if c.opts.Tracked == nil {
+		return
+	}
+	var names []string
+	for _, l := range c.files {
+		base := path.Base(l.name)
+		if base == ".env" || base == ".env.production" || strings.HasSuffix(base, ".local") {
+			names = append(names, l.name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	tracked, err := c.opts.Tracked(ctx, c.opts.Dir, names)
+	if err != nil { // no git, or no repository: nothing is tracked
+		return
+	}
+	for _, name := range tracked {
+		c.add(Finding{File: name, Line: 1, Col: 1, Rule: "git-tracked", Level: Error, Message: name + " is tracked by git",
+			Fix: "git rm --cached " + name + ", add it to .gitignore, and replace the secrets it held: they stay in the history"})
+	}
+}
+
+// dockerignore reports .env files that a Docker build would copy into the image.
+func (c *checker) dockerignore() {
+	if len(c.files) == 0 {
+		return
+	}
+	if _, err := c.opts.ReadFile(join(c.opts.Dir, "Dockerfile")); err != nil {
+		return
+	}
+	data, err := c.opts.ReadFile(join(c.opts.Dir, ".dockerignore"))
+	patterns := strings.Fields(string(data))
+	for _, l := range c.files {
+		if err == nil && ignored(patterns, l.name) || strings.ContainsAny(l.name, `/\`) {
+			continue
+		}
+		c.add(Finding{File: l.name, Line: 1, Col: 1, Rule: "dockerignore", Level: Warning,
+			Message: l.name + " is not in .dockerignore: a COPY puts it into the image, where Next.js reads it over the platform's values",
+			Fix:     "add .env* to .dockerignore, and !.env.example after it if that file is needed"})
+	}
+}
+
+// ignored reports whether patterns of a .dockerignore leave out a file at the root; the last match decides.
+func ignored(patterns []string, name string) bool {
+	out := false
+	for _, p := range patterns {
+		keep := strings.HasPrefix(p, "!")
+		p = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(p, "!"), "/"), "**/")
+		if ok, err := path.Match(strings.TrimSuffix(p, "/"), name); err == nil && ok {
+			out = !keep
+		}
+	}
+	return out
+}
+
+// unknownKeys lists the keys of the files that the schema does not know.
+func (c *checker) unknownKeys() []string {
+	var out []string
+	for _, l := range c.files {
+		for _, e := range l.next.Entries {
+			if c.schema.Item(e.Key) == nil && isPlausibleKey(e.Key) && !slices.Contains(out, e.Key) {
+				out = append(out, e.Key)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,180 @@
+package envcheck
+
+import (
+	"strings"
+)
+
+// valueRules checks the value that counts for each key of the schema, then keys together.
+func (c *checker) valueRules() {
+	var unknown []string
+	listed := false
+	for _, it := range c.schema.Items {
+		v := c.values[it.Key]
+		switch {
+		case it.Key == "NODE_ENV" && c.opts.Process["NODE_ENV"] == "":
+			continue // rule node-env
+		case v == nil:
+			if !c.needed(it) {
+				c.defaultValue(it)
+				continue
+			}
+			if !listed {
+				unknown, listed = c.unknownKeys(), true
+			}
+			c.missing(it, unknown)
+		case c.opts.NamesOnly:
+		case v.text == "":
+			c.emptyValue(it, v)
+		default:
+			c.value(it, v)
+		}
+	}
+	if !c.opts.NamesOnly {
+		c.crossRules()
+	}
+	c.phaseRules()
+}
+
+// needed reports whether a key without a value in file and process has to have one.
+func (c *checker) needed(it *Item) bool {
+	if r, ok := it.Rule("phase"); ok && c.opts.Phase != "" && r.Value != c.opts.Phase {
+		return false
+	}
+	if !c.eval.required(it) {
+		return false
+	}
+	return c.eval.eval(it.Value).empty()
+}
+
+// missing reports a required key that has no value, at its place in the schema.
+func (c *checker) missing(it *Item, unknown []string) {
+	where := "is in no file"
+	if names := c.fileNames(); names != "" {
+		where = "is not in " + names
+	}
+	if c.opts.Process != nil {
+		where += " nor in the process environment"
+	}
+	fix := "add " + it.Key + "= with its value"
+	if len(c.files) > 0 {
+		fix += " to " + c.files[0].name
+	}
+	if s := suggest(it.Key, unknown); s != "" {
+		fix = "is " + s + " meant? rename it"
+	}
+	c.add(Finding{File: it.File, Line: it.Pos.Line, Col: it.Pos.Col, Rule: "required", Level: Error, Key: it.Key,
+		Message: it.Key + " is required" + c.inEnv(it) + " but " + where, Fix: fix})
+}
+
+func (c *checker) fileNames() string {
+	var names []string
+	for _, l := range c.files {
+		names = append(names, l.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// inEnv names the environment where the requirement depends on it.
+func (c *checker) inEnv(it *Item) string {
+	if it.Required != nil && it.Required.Kind == NodeCall {
+		return " in " + c.eval.env
+	}
+	return ""
+}
+
+func (c *checker) emptyValue(it *Item, v *value) {
+	if it.Type != nil && c.eval.opt(it.Type, "allowEmpty").truthy() {
+		return
+	}
+	if c.eval.required(it) {
+		c.at(v, "required", Error, "is required"+c.inEnv(it)+" but empty", "give it a value")
+		return
+	}
+	c.at(v, "empty", Info, "is set but empty", "remove the line")
+}
+
+// defaultValue checks the schema's own value against its type.
+func (c *checker) defaultValue(it *Item) {
+	v := c.eval.eval(it.Value)
+	if v.kind != valText || v.text == "" || c.opts.NamesOnly {
+		return
+	}
+	if p := c.eval.checkType(it.Type, v.text); p.msg != "" && it.Type.Name != "array" && it.Type.Name != "record" {
+		c.add(Finding{File: it.File, Line: it.ValuePos.Line, Col: it.ValuePos.Col, Rule: "schema-default", Level: p.level, Key: it.Key,
+			Message: "the default of " + it.Key + " " + p.msg, Fix: p.fix})
+	}
+}
+
+// value checks one value. The rules that know what was meant come before the
+// type, which could only say that something does not match.
+func (c *checker) value(it *Item, v *value) {
+	c.swapped(v)
+	c.placeholder(it, v)
+	c.shape(v)
+	c.keyMode(it, v)
+	c.publishable(v)
+	c.urlPassword(v)
+	if !c.failed[it.Key] {
+		if p := c.eval.checkType(it.Type, v.text); p.msg != "" {
+			c.at(v, "type", p.level, p.msg, c.typeFix(it, v, p))
+		}
+	}
+	if !c.failed[it.Key] {
+		c.urlRules(it, v)
+	}
+	c.publicSecret(it, v)
+	c.extension(it, v)
+}
+
+// typeFix adds did-you-mean for an enum whose value may be shown.
+func (c *checker) typeFix(it *Item, v *value, p problem) string {
+	if it.Type.Name != "enum" || c.schema.IsSensitive(it) {
+		return p.fix
+	}
+	var names []string
+	for _, n := range it.Type.Values {
+		names = append(names, n.Text)
+	}
+	return didYouMean(v.text, names)
+}
+
+// shape reports blanks around a value and quotes inside it.
+func (c *checker) shape(v *value) {
+	t := v.text
+	switch {
+	case strings.TrimSpace(t) != t:
+		c.at(v, "whitespace", Warning, "begins or ends with white space", "remove it; in quotes it is part of the value")
+	case len(t) > 1 && (t[0] == '"' || t[0] == '\'') && t[len(t)-1] == t[0]:
+		c.at(v, "nested-quotes", Warning, "has quotes inside the value", "platforms take quotes as data: paste the value without them")
+	}
+}
+
+// defaultPlaceholders are what people write where a value is still to come.
+var placeholderWords = []string{"changeme", "change-me", "change_me", "replaceme", "replace-me", "replace_me", "placeholder", "todo", "tbd", "dummy", "insert-", "your-", "your_", "my-secret"}
+
+func isPlaceholder(v string) bool {
+	low := strings.ToLower(v)
+	if strings.HasPrefix(low, "<") && strings.HasSuffix(low, ">") || len(low) >= 3 && strings.Trim(low, "x") == "" || low == "..." {
+		return true
+	}
+	for _, w := range placeholderWords {
+		if strings.HasPrefix(low, w) || len(w) > 6 && strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) placeholder(it *Item, v *value) {
+	level := Warning
+	if c.prod {
+		level = Error
+	}
+	example := c.eval.eval(it.Example)
+	switch {
+	case isPlaceholder(v.text):
+		c.at(v, "placeholder", level, "still holds a placeholder", "put in the real value")
+	case example.kind == valText && example.text == v.text && c.eval.required(it) && (c.prod || !isLocalURL(v.text)):
+		c.at(v, "placeholder", level, "still holds the example of the schema", "put in the real value")
+	}
+}
