@@ -1,0 +1,107 @@
+package world
+
+import (
+	"bytes"
+	"sync"
+	"time"
+)
+
+// maxLogLines is how many lines an app keeps; older ones are forgotten.
+const maxLogLines = 5000
+
+// maxLineLen cuts a line that a process never ends.
+const maxLineLen = 16 << 10
+
+// LogLine is one line that a process or the platform wrote.
+type LogLine struct {
+	Seq     int64 // 1, 2, 3, ... within an app
+	Time    time.Time
+	Machine string // machine id
+	Region  string
+	Source  string // "app" or "runner"
+	Message string
+}
+
+// Logs is an app's log, a ring of the last lines.
+type Logs struct {
+	w     *World
+	mu    sync.Mutex
+	lines []LogLine
+	seq   int64
+}
+
+func newLogs(w *World) *Logs { return &Logs{w: w} }
+
+func (l *Logs) add(machine, region, source, message string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq++
+	l.lines = append(l.lines, LogLine{l.seq, l.w.Now(), machine, region, source, message})
+	if over := len(l.lines) - maxLogLines; over > 0 {
+		l.lines = append(l.lines[:0:0], l.lines[over:]...)
+	}
+}
+
+// After returns the lines with a number above seq, at most limit of them (the
+// oldest first; 0 means all), and the number of the last one looked at.
+func (l *Logs) After(seq int64, limit int, keep func(LogLine) bool) ([]LogLine, int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := seq
+	var out []LogLine
+	for _, line := range l.lines {
+		if line.Seq <= seq {
+			continue
+		}
+		if limit > 0 && len(out) == limit {
+			break
+		}
+		last = line.Seq
+		if keep == nil || keep(line) {
+			out = append(out, line)
+		}
+	}
+	return out, last
+}
+
+// Last is the number of the newest line, 0 when there is none.
+func (l *Logs) Last() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq
+}
+
+// lineWriter cuts a process's output into log lines.
+type lineWriter struct {
+	mu   sync.Mutex
+	buf  []byte
+	emit func(string)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = append(w.buf, p...)
+	for {
+		i := bytes.IndexByte(w.buf, '\n')
+		if i < 0 && len(w.buf) < maxLineLen {
+			return len(p), nil
+		}
+		line, rest := w.buf, []byte(nil)
+		if i >= 0 {
+			line, rest = w.buf[:i], w.buf[i+1:]
+		}
+		w.emit(string(bytes.TrimRight(line, "\r")))
+		w.buf = append([]byte(nil), rest...)
+	}
+}
+
+// flush emits an unfinished last line.
+func (w *lineWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.buf) > 0 {
+		w.emit(string(w.buf))
+		w.buf = nil
+	}
+}
