@@ -60,6 +60,12 @@ backup, and probed.`,
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newConfigCmd(a),
+		newDeployCmd(a),
+		newStatusCmd(a),
+		newLogsCmd(a),
+		newRollbackCmd(a),
+		newHistoryCmd(a),
+		newHealthCmd(a),
 		newVersionCmd(a),
 	}
 }

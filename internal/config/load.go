@@ -56,7 +56,7 @@ func (l *Loader) Project(g Global) (*Project, error) {
 	}
 	l.layers.apply(d.project)
 	d.project.fillDefaults()
-	d.check(path)
+	d.check(displayPath(path))
 	if len(d.problems) > 0 {
 		return nil, Invalid(d.problems)
 	}
@@ -78,10 +78,8 @@ func (l *Loader) Check(g Global) (path string, problems []Problem, err error) {
 	if err != nil {
 		return path, nil, err
 	}
-	if len(d.problems) == 0 {
-		d.project.fillDefaults()
-		d.check(path)
-	}
+	d.project.fillDefaults()
+	d.check(displayPath(path))
 	return path, d.problems, nil
 }
 

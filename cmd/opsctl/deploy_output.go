@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/deploy"
+	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+const deploySchema = "opsctl.deploy/v1"
+
+// stepEvent is a line of NDJSON while a deploy runs.
+type stepEvent struct {
+	Schema string        `json:"schema"`
+	Type   string        `json:"type"` // step
+	Time   time.Time     `json:"time"`
+	Step   string        `json:"step"`
+	Status deploy.Status `json:"status"`
+	Detail string        `json:"detail,omitempty"`
+	Millis int64         `json:"ms,omitempty"`
+}
+
+func (d *deployProgress) event(e deploy.Event) {
+	detail := d.a.redact.Redact(e.Detail)
+	if d.a.global.JSON {
+		_ = ui.Event(d.a.io.Out, stepEvent{
+			Schema: deploySchema, Type: "step", Time: d.a.now().UTC(), Step: e.Step, Status: e.Status, Detail: detail, Millis: e.Took.Milliseconds(),
+		})
+		return
+	}
+	switch e.Status {
+	case deploy.Started:
+		d.list.Running(e.Step, "")
+	case deploy.Progress:
+		d.list.Running(e.Step, detail)
+		if d.a.global.Verbose {
+			d.list.Note(e.Step + ": " + detail)
+		}
+	case deploy.Done, deploy.Undone:
+		d.list.Done(ui.OK, e.Step, detail, e.Took)
+	case deploy.Skipped:
+		d.list.Done(ui.Skip, e.Step, ui.Faint("skipped: "+detail), 0)
+	case deploy.Failed:
+		d.list.Done(ui.Fail, e.Step, detail, e.Took)
+	case deploy.Kept:
+		d.list.Done(ui.Warn, "not undone", detail, 0)
+	case deploy.Warned:
+		d.list.Done(ui.Warn, e.Step, detail, 0)
+	}
+}
+
+// plan shows what would change.
+func (d *deployProgress) plan(t target, p *deploy.Prepared) {
+	if d.a.global.JSON || d.a.global.Quiet {
+		return
+	}
+	w := d.a.io.Err
+	fmt.Fprintf(w, "%s to %s (%s, %s) as %s\n", ui.Bold(t.env.App), t.env.Platform, t.name, t.env.Region, p.Identity.Account)
+	if p.CutOff != nil {
+		fmt.Fprintf(w, "%s the run %s of %s was cut off during %q; this one goes on from what stands\n",
+			ui.Warn, p.CutOff.ID, p.CutOff.Started.UTC().Format(time.DateTime), p.CutOff.LastStep)
+	}
+	for _, c := range p.Changes {
+		fmt.Fprintln(w, "  "+changeLine(c))
+	}
+	if len(p.Changes) == 0 {
+		fmt.Fprintln(w, "  nothing to change")
+	}
+}
+
+func changeLine(c deploy.Change) string {
+	sign := map[deploy.Action]string{
+		deploy.Create: ui.Green("+"), deploy.Update: ui.Yellow("~"), deploy.Replace: ui.Yellow("±"), deploy.Delete: ui.Red("-"),
+	}[c.Action]
+	line := sign + " " + strings.Join(nonEmpty(c.Object, c.Name, c.Field), " ")
+	switch {
+	case c.Old != "" && c.New != "":
+		line += ": " + c.Old + " → " + c.New
+	case c.New != "":
+		line += ": " + c.New
+	case c.Old != "":
+		line += ": was " + c.Old
+	}
+	if c.Reason != "" {
+		line += " " + ui.Faint("("+c.Reason+")")
+	}
+	return line
+}
+
+func nonEmpty(words ...string) []string {
+	var out []string
+	for _, w := range words {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// planResult is the data of a dry run.
+func (d *deployProgress) planResult(t target, p *deploy.Prepared) error {
+	if !d.a.global.JSON {
+		if len(p.Changes) > 0 && !d.a.global.Quiet {
+			fmt.Fprintln(d.a.io.Err, ui.Faint("dry run: nothing was changed"))
+		}
+		return nil
+	}
+	changes := p.Changes
+	if changes == nil {
+		changes = []deploy.Change{}
+	}
+	return ui.JSON(d.a.io.Out, map[string]any{
+		"schema": "opsctl.plan/v1", "app": t.env.App, "platform": t.env.Platform, "environment": t.name,
+		"image": p.Image.Pinned(), "changes": changes,
+	})
+}
+
+type resultEvent struct {
+	Schema string `json:"schema"`
+	Type   string `json:"type"` // result
+	deploy.Result
+}
+
+// result prints how a deploy or rollback ended well.
+func (d *deployProgress) result(r deploy.Result) error {
+	if d.a.global.JSON {
+		return ui.Event(d.a.io.Out, resultEvent{deploySchema, "result", r})
+	}
+	switch r.Outcome {
+	case deploy.Unchanged:
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d runs as wanted; nothing was changed\n", r.App, r.Release)
+		return err
+	case deploy.RolledBack:
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d runs again at %s\n", r.App, r.Release, r.URL)
+		return err
+	default:
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d (%s) runs at %s\n", r.App, r.Release, platform.ShortImage(r.Image), r.URL)
+		return err
+	}
+}
+
+// failure ends the event stream of a failed deploy; the error itself is printed elsewhere.
+func (d *deployProgress) failure(r deploy.Result) error {
+	if d.a.global.JSON && r.Run != "" {
+		return ui.Event(d.a.io.Out, resultEvent{deploySchema, "result", r})
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+type logEvent struct {
+	Schema string `json:"schema"` // opsctl.log/v1
+	platform.LogLine
+}
+
+func newLogsCmd(a *app) *cobra.Command {
+	var (
+		q            platform.LogQuery
+		platformName string
+	)
+	cmd := &cobra.Command{
+		Use:     "logs",
+		Short:   "Print the app's log",
+		GroupID: "ship",
+		Long:    "Print the last lines that the app wrote. With --follow it goes on until Ctrl-C.",
+		Example: `  opsctl logs --lines 200
+  opsctl logs --follow
+  opsctl logs --instance 148ed123c0d789 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if q.Limit < 1 {
+				return errs.New(errs.Usage, "--lines: %d is not a number of lines", q.Limit)
+			}
+			t, err := a.target("logs", platformName)
+			if err != nil {
+				return err
+			}
+			p, err := a.platform(cmd.Context(), t.env.Platform)
+			if err != nil {
+				return err
+			}
+			source, ok := p.(platform.Logs)
+			if !ok {
+				return errs.New(errs.Usage, "%s gives no logs to opsctl", p.Name())
+			}
+			if _, err := p.Observe(cmd.Context(), t.env.App); err != nil {
+				return err
+			}
+			err = source.Logs(cmd.Context(), t.env.App, q, a.printLog)
+			if q.Follow && errors.Is(err, context.Canceled) {
+				return nil // Ctrl-C is how following ends
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&q.Follow, "follow", "f", false, "go on until Ctrl-C")
+	cmd.Flags().IntVar(&q.Limit, "lines", 100, "how many of the last lines to begin with")
+	cmd.Flags().StringVar(&q.Instance, "instance", "", "lines of one instance only, by `id`")
+	cmd.Flags().StringVar(&platformName, "platform", "", "platform (default: the environment's)")
+	return cmd
+}
+
+func (a *app) printLog(l platform.LogLine) error {
+	if a.global.JSON {
+		return ui.Event(a.io.Out, logEvent{"opsctl.log/v1", l})
+	}
+	_, err := fmt.Fprintf(a.io.Out, "%s %s %s\n", ui.Faint(l.Time.UTC().Format(time.RFC3339)), ui.Cyan(l.Instance), l.Message)
+	return err
+}

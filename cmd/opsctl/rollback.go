@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+func newRollbackCmd(a *app) *cobra.Command {
+	var (
+		to           int
+		platformName string
+	)
+	cmd := &cobra.Command{
+		Use:     "rollback",
+		Short:   "Put an earlier release back",
+		GroupID: "ship",
+		Long: `Put an earlier release back: its image, its variables, its number of instances.
+The database and the values of secrets stay as they are.
+
+Without --to it is the newest finished release before the one that runs.
+It asks first; without a terminal it needs --yes.`,
+		Example: `  opsctl rollback
+  opsctl rollback --to 12 --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			t, err := a.target("rollback", platformName)
+			if err != nil {
+				return err
+			}
+			progress := newDeployProgress(a)
+			defer progress.close()
+			engine, err := a.engine(ctx, t, progress.event)
+			if err != nil {
+				return err
+			}
+			state, release, err := engine.RollbackTarget(ctx, t.env.App, to)
+			if err != nil {
+				return err
+			}
+			if !a.global.JSON && !a.global.Quiet {
+				fmt.Fprintf(a.io.Err, "%s: release %d → %d (%s); the database and the secrets stay as they are\n",
+					ui.Bold(t.env.App), state.Current.Version, release.Version, platform.ShortImage(release.Image))
+			}
+			if a.global.DryRun {
+				if a.global.JSON {
+					return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.rollback.plan/v1", "app": t.env.App, "from": state.Current.Version, "to": release.Version, "image": release.Image})
+				}
+				return nil
+			}
+			if ok, err := a.confirm(ctx, fmt.Sprintf("put release %d back?", release.Version)); err != nil || !ok {
+				return err
+			}
+			result, err := engine.Rollback(ctx, t.env.App, state, release, gateOf(t.project))
+			progress.close()
+			if err != nil {
+				return errors.Join(progress.failure(result), err)
+			}
+			return progress.result(result)
+		},
+	}
+	cmd.Flags().IntVar(&to, "to", 0, "release to return to, by `number` (see: opsctl history)")
+	cmd.Flags().StringVar(&platformName, "platform", "", "platform (default: the environment's)")
+	return cmd
+}
