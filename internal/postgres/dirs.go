@@ -144,3 +144,17 @@ func removeAll(dir string) error {
 	}
 	return err
 }
+
+// TempDir makes a private directory that Sweep removes when this process is
+// killed; remove does so at its end. It may hold data as secret as a database.
+func TempDir(ctx context.Context) (dir string, remove func() error, err error) {
+	Sweep(ctx, "")
+	if dir, err = os.MkdirTemp("", dirPrefix); err != nil { // mode 0700
+		return "", nil, err
+	}
+	if err := writeOwner(dir); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", nil, err
+	}
+	return dir, func() error { return removeAll(dir) }, nil
+}

@@ -1,0 +1,3 @@
+package backup
+
+func createChild() int { return 1 }

@@ -1,0 +1,156 @@
+package backup
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/opsctl/opsctl/internal/backup/seal"
+	"github.com/opsctl/opsctl/internal/backup/store"
+	"github.com/opsctl/opsctl/internal/postgres"
+)
+
+// shared is the source server of all tests of this package; each test has a
+// database of its own in it.
+var shared struct {
+	once    sync.Once
+	cluster *postgres.Cluster
+	err     error
+	count   atomic.Int64
+}
+
+func TestMain(m *testing.M) {
+	if os.Getenv("OPSCTL_TEST_CREATE") != "" {
+		os.Exit(createChild())
+	}
+	code := m.Run()
+	if shared.cluster != nil {
+		_ = shared.cluster.Stop(context.Background())
+	}
+	os.Exit(code)
+}
+
+// cluster starts the shared source server, or skips visibly without PostgreSQL.
+func cluster(t testing.TB) *postgres.Cluster {
+	t.Helper()
+	programs := append(postgres.RestorePrograms[:len(postgres.RestorePrograms):len(postgres.RestorePrograms)], postgres.DumpPrograms...)
+	if _, err := postgres.Find(t.Context(), postgres.FindOptions{Programs: programs}); err != nil {
+		t.Skip(err)
+	}
+	shared.once.Do(func() {
+		shared.cluster, shared.err = postgres.StartScratch(context.Background(), postgres.ScratchOptions{
+			Listen: "127.0.0.1", User: "boss", Password: sourcePassword,
+			Settings: map[string]string{"autovacuum": "off"},
+		})
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.cluster
+}
+
+const sourcePassword = "hunter2-secret/@:"
+
+// database makes an empty database and returns its URL.
+func database(t testing.TB, name string) string {
+	t.Helper()
+	c := cluster(t)
+	if name == "" {
+		name = fmt.Sprintf("app%d", shared.count.Add(1))
+	}
+	exec(t, c.URLFor("postgres"), "CREATE DATABASE "+postgres.QuoteIdent(name))
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), c.URLFor("postgres"))
+		if err == nil {
+			_, _ = conn.Exec(context.Background(), "DROP DATABASE "+postgres.QuoteIdent(name)+" WITH (FORCE)")
+			_ = conn.Close(context.Background())
+		}
+	})
+	return c.URLFor(name)
+}
+
+// exec runs SQL, which may be several statements.
+func exec(t testing.TB, url string, sql ...string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for _, s := range sql {
+		if _, err := conn.Exec(t.Context(), s, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// fixture is a store with a key pair.
+type fixture struct {
+	store      *store.File
+	recipient  string
+	identities []age.Identity
+	events     []Event
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	k, err := seal.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := seal.ParseIdentities(strings.NewReader(k.File(time.Now())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{store: store.NewFile(filepath.Join(t.TempDir(), "store")), recipient: k.Recipient, identities: ids}
+}
+
+func (f *fixture) createOptions(url string) CreateOptions {
+	return CreateOptions{
+		DatabaseURL: url, Store: f.store, Recipients: []string{f.recipient},
+		Opsctl: "test", Now: time.Now, Random: rand.Reader, Progress: func(e Event) { f.events = append(f.events, e) },
+	}
+}
+
+func (f *fixture) create(t testing.TB, url string) *Manifest {
+	t.Helper()
+	m, err := Create(t.Context(), f.createOptions(url))
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	return m
+}
+
+func (f *fixture) verifyOptions(id string) VerifyOptions {
+	return VerifyOptions{Store: f.store, ID: id, Identities: f.identities, Opsctl: "test", Now: time.Now}
+}
+
+func (f *fixture) verify(t testing.TB, id string) *Verdict {
+	t.Helper()
+	v, err := Verify(t.Context(), f.verifyOptions(id))
+	if err != nil {
+		t.Fatalf("verify: %v", err)
+	}
+	return v
+}
+
+// proven fails the test when the verdict is not proven.
+func proven(t testing.TB, v *Verdict) {
+	t.Helper()
+	for _, d := range v.Differences {
+		t.Errorf("difference: %s", d)
+	}
+	if !v.Proven {
+		t.Errorf("not proven; stages %+v", v.Stages)
+	}
+}

@@ -1,0 +1,189 @@
+package backup
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/backup/archive"
+	"github.com/opsctl/opsctl/internal/backup/seal"
+	"github.com/opsctl/opsctl/internal/backup/store"
+)
+
+// ManifestSchema is the version of the manifest's form.
+const ManifestSchema = "opsctl.backup.manifest/v1"
+
+// manifestName is the object that makes a backup count; it is written last.
+const manifestName = "manifest.json"
+
+// maxManifest bounds what is read into memory: 5,000 tables take about 4 MiB.
+const maxManifest = 256 << 20
+
+// Roles of a backup's objects.
+const (
+	RoleDump    = "dump"
+	RoleGlobals = "globals"
+)
+
+// Manifest says what a backup holds and what the source held in the dump's
+// snapshot. It has no secret.
+type Manifest struct {
+	Schema  string    `json:"schema"`
+	ID      string    `json:"id"`
+	Kind    string    `json:"kind"` // logical
+	Created time.Time `json:"created"`
+	Seconds float64   `json:"seconds"` // how long it took
+	Opsctl  string    `json:"opsctl"`  // version that made it
+
+	Source     Source   `json:"source"`
+	Dump       DumpInfo `json:"dump"`
+	Objects    []Object `json:"objects"`
+	Recipients []string `json:"recipients"` // public keys that it is encrypted to
+
+	Facts
+	Sequences     []Sequence      `json:"sequences"`
+	LargeObjects  archive.Content `json:"large_objects"`
+	SchemaHash    string          `json:"schema_hash"` // of SchemaObjects
+	SchemaObjects []SchemaObject  `json:"schema_objects"`
+}
+
+// Source is where the backup came from, without the password.
+type Source struct {
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	User     string `json:"user"`
+	Database string `json:"database"`
+}
+
+// DumpInfo says which pg_dump wrote the archive.
+type DumpInfo struct {
+	Version string `json:"version"` // of pg_dump
+	Format  string `json:"format"`  // of the archive, "1.14"
+}
+
+// Object is one stored object of the backup.
+type Object struct {
+	Name       string      `json:"name"` // its key is ID/name
+	Role       string      `json:"role"`
+	Encryption string      `json:"encryption"` // age or none
+	Stored     seal.Digest `json:"stored"`
+	Plain      seal.Digest `json:"plain"`
+}
+
+// Object returns the object of a role, or nil.
+func (m *Manifest) Object(role string) *Object {
+	for i := range m.Objects {
+		if m.Objects[i].Role == role {
+			return &m.Objects[i]
+		}
+	}
+	return nil
+}
+
+// Totals are the sums over a manifest.
+type Totals struct {
+	Tables      int   `json:"tables"` // with rows of their own, so without partitioned parents and views
+	Rows        int64 `json:"rows"`
+	PlainBytes  int64 `json:"plain_bytes"`
+	StoredBytes int64 `json:"stored_bytes"`
+}
+
+// Totals sums the manifest up.
+func (m *Manifest) Totals() Totals {
+	var t Totals
+	for _, table := range m.Tables {
+		if table.Kind == "table" {
+			t.Tables++
+			t.Rows += table.Rows
+		}
+	}
+	for _, o := range m.Objects {
+		t.PlainBytes += o.Plain.Bytes
+		t.StoredBytes += o.Stored.Bytes
+	}
+	return t
+}
+
+// Encode writes the manifest as it is stored.
+func (m *Manifest) Encode() ([]byte, error) {
+	b, err := json.MarshalIndent(m, "", "  ")
+	return append(b, '\n'), err
+}
+
+// ParseManifest reads a stored manifest and checks that it can be used: a
+// known form, an id, and objects with sane names and digests.
+func ParseManifest(data []byte) (*Manifest, error) {
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if head.Schema != ManifestSchema {
+		return nil, fmt.Errorf("manifest: form %q is not known, want %s", head.Schema, ManifestSchema)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	m := &Manifest{}
+	if err := d.Decode(m); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
+		return nil, fmt.Errorf("manifest: bytes behind its end")
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Manifest) check() error {
+	if !IsID(m.ID) {
+		return fmt.Errorf("id %q has no known form", m.ID)
+	}
+	if m.Kind != "logical" {
+		return fmt.Errorf("kind %q is not known", m.Kind)
+	}
+	if m.Created.IsZero() || m.Server.Number < 90000 {
+		return fmt.Errorf("time or server version is missing")
+	}
+	if m.Object(RoleDump) == nil || m.Object(RoleGlobals) == nil {
+		return fmt.Errorf("it names no dump or no globals")
+	}
+	var seen []string
+	for _, o := range m.Objects {
+		if err := store.CheckKey(m.ID + "/" + o.Name); err != nil {
+			return err
+		}
+		if slices.Contains(seen, o.Name) || o.Name == manifestName {
+			return fmt.Errorf("object %q is there twice", o.Name)
+		}
+		seen = append(seen, o.Name)
+		if o.Encryption != "age" && o.Encryption != "none" {
+			return fmt.Errorf("object %s: encryption %q is not known", o.Name, o.Encryption)
+		}
+		for _, d := range []seal.Digest{o.Stored, o.Plain} {
+			if raw, err := hex.DecodeString(d.SHA256); err != nil || len(raw) != 32 || d.Bytes < 0 {
+				return fmt.Errorf("object %s: no valid digest", o.Name)
+			}
+		}
+	}
+	return m.checkTables()
+}
+
+func (m *Manifest) checkTables() error {
+	seen := make(map[string]bool)
+	for _, t := range m.Tables {
+		if seen[t.key()] {
+			return fmt.Errorf("table %s is there twice", t.key())
+		}
+		seen[t.key()] = true
+		if t.Rows < 0 || t.Kind == "table" && len(t.Hash) != 32 {
+			return fmt.Errorf("table %s: no valid rows or hash", t.key())
+		}
+	}
+	return nil
+}
