@@ -105,7 +105,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.fly = fly.New(fly.Options{
 		World: s.world, ValidTokens: opts.ValidTokens, Orgs: opts.Orgs, TakenNames: opts.TakenNames, Lag: opts.Lag, PageSize: opts.PageSize,
-		HostSuffixes: []string{"localhost", "fly.dev"},
+		HostSuffixes: []string{"localhost", "fly.dev"}, Port: s.Port,
 	})
 	s.faults.latency = opts.Latency
 	s.faults.add(opts.Faults...)

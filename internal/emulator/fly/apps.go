@@ -92,6 +92,8 @@ func (s *Server) createApp(r *http.Request) (reply, error) {
 	if err := decode(r, &in); err != nil {
 		return reply{}, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	a, err := s.newApp(in.Name, in.Org, in.Network, in.IdempotencyKey)
 	if err != nil {
 		return reply{}, err
@@ -99,9 +101,9 @@ func (s *Server) createApp(r *http.Request) (reply, error) {
 	return reply{code: http.StatusCreated, body: map[string]any{"id": a.id, "created_at": a.createdAt.UnixMilli()}}, nil
 }
 
+// newApp adds an app; the same idempotency key (key, may be empty) returns the
+// same app again. Callers hold s.mu.
 func (s *Server) newApp(name, org, network, key string) (*app, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if key != "" {
 		if a := s.byKey[key]; a != nil && s.apps[a.name] == a {
 			if a.name == name {

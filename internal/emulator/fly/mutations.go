@@ -21,16 +21,13 @@ type mutation func(in map[string]any) (any, error)
 // mutations is the root of all writes. Resolvers run with s.mu held.
 func (s *Server) mutations() *object {
 	table := map[string]mutation{
-		"createApp": s.gqlCreateApp, "deleteApp": nil, "createRelease": s.gqlCreateRelease, "updateRelease": s.gqlUpdateRelease,
+		"createApp": s.gqlCreateApp, "createRelease": s.gqlCreateRelease, "updateRelease": s.gqlUpdateRelease,
 		"allocateIpAddress": s.gqlAllocateIP, "releaseIpAddress": s.gqlReleaseIP, "setSecrets": s.gqlSetSecrets, "unsetSecrets": s.gqlUnsetSecrets,
 		"createAddOn": s.gqlCreateAddOn, "deleteAddOn": s.gqlDeleteAddOn, "createLimitedAccessToken": s.gqlCreateToken,
 		"validateWireGuardPeers": gqlValidatePeers, "createBuild": s.gqlCreateBuild,
 	}
 	fields := map[string]any{}
 	for name, f := range table {
-		if f == nil {
-			continue
-		}
 		fields[name] = resolver(func(args map[string]any) (any, error) {
 			in, _ := args["input"].(map[string]any)
 			if in == nil {
@@ -53,9 +50,7 @@ func (s *Server) gqlCreateApp(in map[string]any) (any, error) {
 	if org == "" {
 		return nil, fail(404, "Could not find Organization")
 	}
-	s.mu.Unlock() // newApp takes it
 	a, err := s.newApp(str(in, "name"), org, str(in, "network"), "")
-	s.mu.Lock()
 	if err != nil {
 		return nil, err
 	}

@@ -227,7 +227,7 @@ func (c *cluster) up() error {
 
 func listPGUsers(_ *http.Request, c *cluster) (reply, error) {
 	if err := c.up(); err != nil {
-		return reply{header: http.Header{"Retry-After": {"1"}}}, err
+		return reply{}, err
 	}
 	return ok(map[string]any{"data": []any{map[string]any{"username": pgUser, "role": "schema_admin"}}})
 }

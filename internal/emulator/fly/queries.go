@@ -149,7 +149,7 @@ func (s *Server) gqlApp(a *app) *object {
 	}
 	return &object{"App", map[string]any{
 		"id": a.name, "internalId": a.id, "internalNumericId": a.num, "key": a.id, "name": a.name, "hostname": a.name + ".fly.dev",
-		"appUrl": "https://" + a.name + ".fly.dev", "cnameTarget": fmt.Sprintf("%x.%s.fly.dev", a.num, a.name), "network": a.network, "networkId": 1,
+		"appUrl": s.appURL(a.name), "cnameTarget": fmt.Sprintf("%x.%s.fly.dev", a.num, a.name), "network": a.network, "networkId": 1,
 		"status": lazy(func() any { return a.status() }), "state": lazy(func() any { return strings.ToUpper(a.status()) }),
 		"deployed": lazy(func() any { return a.status() == "deployed" }), "createdAt": stamp(a.createdAt),
 		"platformVersion": "machines", "runtime": "FIRECRACKER", "version": lazy(func() any { return len(a.releases) }), "role": nil,

@@ -8,6 +8,7 @@
 package fly
 
 import (
+	"fmt"
 	"encoding/json"
 	"errors"
 	"io"
@@ -153,6 +154,9 @@ func (s *Server) fail(rw http.ResponseWriter, r *http.Request, err error) {
 			body["status"] = "unknown"
 		}
 	}
+	if e.code == http.StatusServiceUnavailable {
+		rw.Header().Set("Retry-After", "1")
+	}
 	writeJSON(rw, e.code, body)
 }
 
@@ -267,3 +271,11 @@ func atoi(s string) int {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// appURL is an app's public address: on this machine where the port is known.
+func (s *Server) appURL(name string) string {
+	if s.opts.Port == nil {
+		return "https://" + name + ".fly.dev"
+	}
+	return fmt.Sprintf("http://%s.localhost:%d", name, s.opts.Port())
+}

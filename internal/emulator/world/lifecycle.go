@@ -12,11 +12,25 @@ import (
 const defaultStopTimeout = 5 * time.Second
 
 // enqueue hands work to the machine's loop, which does one thing at a time.
+// Callers hold w.mu; f runs without it.
 func (m *Machine) enqueue(f func()) {
+	m.queue = append(m.queue, f)
 	select {
-	case m.cmds <- f:
-	case <-m.ended:
+	case m.wake <- struct{}{}:
+	default:
 	}
+}
+
+// take removes the next piece of work, or returns nil.
+func (m *Machine) take() func() {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	if len(m.queue) == 0 || m.state == Destroyed {
+		return nil
+	}
+	f := m.queue[0]
+	m.queue = m.queue[1:]
+	return f
 }
 
 // loop owns the machine's process until the machine is destroyed.
@@ -24,6 +38,10 @@ func (m *Machine) loop() {
 	defer m.w.loops.Done()
 	defer close(m.ended)
 	for {
+		if f := m.take(); f != nil {
+			f()
+			continue
+		}
 		m.w.mu.Lock()
 		proc, state := m.proc, m.state
 		m.w.mu.Unlock()
@@ -35,8 +53,7 @@ func (m *Machine) loop() {
 			done = proc.Done()
 		}
 		select {
-		case f := <-m.cmds:
-			f()
+		case <-m.wake:
 		case e := <-done:
 			m.exited(e)
 		case gen := <-m.alarm:
@@ -72,16 +89,14 @@ func (m *Machine) Update(spec Spec, start bool) {
 	if m.state == Destroyed || m.state == Destroying {
 		return
 	}
-	old, running := m.spec, m.proc != nil || m.state == Created || m.state == Starting || m.state == Replacing
+	old := m.spec
 	m.spec = spec
 	m.retries = 0
 	m.gen++
 	m.event("update", Replacing, "user")
 	m.resetChecks("the machine hasn't started")
 	m.enqueue(func() {
-		if running {
-			m.end(old.StopSignal, old.StopTimeout)
-		}
+		m.end(old.StopSignal, old.StopTimeout)
 		if start {
 			m.boot()
 		} else {
@@ -188,11 +203,11 @@ func (m *Machine) shutdown() {
 	if m.proc != nil {
 		_ = m.proc.Signal(syscall.SIGKILL)
 	}
-	m.w.mu.Unlock()
 	m.enqueue(func() {
 		m.end(syscall.SIGKILL, 0)
 		m.set(Destroyed)
 	})
+	m.w.mu.Unlock()
 }
 
 // destroyed makes the machine's end final.
@@ -262,6 +277,9 @@ func (m *Machine) boot() {
 	if err != nil {
 		m.logf("ERROR: could not start the machine's process: %v", err)
 		m.w.Logf("machine %s/%s: could not start: %v", m.App.Name, m.ID, err)
+		m.w.mu.Lock()
+		m.event("start", Started, "flyd").Retries = m.retries // as there: the machine is up, its process isn't
+		m.w.mu.Unlock()
 		m.exited(Exit{Code: 127, At: m.w.Now()})
 		return
 	}

@@ -78,10 +78,11 @@ type Machine struct {
 	App    *App
 
 	w     *World
-	cmds  chan func()
-	alarm chan int // a restart whose pause is over, by generation
+	wake  chan struct{} // something was added to queue
+	alarm chan int      // a restart whose pause is over, by generation
 
 	// Guarded by w.mu.
+	queue    []func()
 	spec     Spec
 	state    State
 	cordoned bool
@@ -101,7 +102,7 @@ type Machine struct {
 func (a *App) NewMachine(region string, spec Spec, id string, cordoned, stopped bool) *Machine {
 	m := &Machine{
 		ID: id, Region: region, App: a, w: a.w, spec: spec, cordoned: cordoned, state: Created,
-		cmds: make(chan func(), 256), alarm: make(chan int, 16), ended: make(chan struct{}), reached: map[State]bool{},
+		wake: make(chan struct{}, 1), alarm: make(chan int, 16), ended: make(chan struct{}), reached: map[State]bool{},
 	}
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
