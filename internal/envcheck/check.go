@@ -104,18 +104,19 @@ type loaded struct {
 
 // checker holds the state of one check.
 type checker struct {
-	opts     Options
-	schema   *Schema
-	eval     *evaluator
-	files    []*loaded
-	values   map[string]*value // the value that counts, by key
-	failed   map[string]bool   // keys whose value has an error already
-	findings []Finding
-	silenced int
-	secrets  map[string]string // sensitive value to key, made when first needed
-	prisma   *bool             // the project uses Prisma; nil: not looked yet
-	envGiven bool              // Options.Env was given
-	prod     bool              // the app runs as in production
+	opts      Options
+	schema    *Schema
+	eval      *evaluator
+	files     []*loaded
+	values    map[string]*value // the value that counts, by key
+	failed    map[string]bool   // keys whose value has an error already
+	findings  []Finding
+	silenced  int
+	suggested int               // unknown keys that a near name was looked for
+	secrets   map[string]string // sensitive value to key, made when first needed
+	prisma    *bool             // the project uses Prisma; nil: not looked yet
+	envGiven  bool              // Options.Env was given
+	prod      bool              // the app runs as in production
 }
 
 // supplied gives a key's value from the files or the process. The variable
@@ -136,7 +137,7 @@ func (c *checker) supplied(key string) (string, bool) {
 // fixed is the value of a key that names the environment. NODE_ENV is set by
 // Next.js itself, whatever a file says.
 func (c *checker) fixed(key string) (string, bool) {
-	if v := c.opts.Process[key]; v != "" {
+	if v := c.opts.Process[key]; v != "" && !c.opts.NamesOnly {
 		return v, true
 	}
 	if key == "NODE_ENV" {

@@ -24,6 +24,10 @@ func (c *checker) fileRules(ctx context.Context) {
 	c.dockerignore()
 }
 
+// maxSuggestions bounds how many unknown keys are compared with all known
+// ones: a file of another program may hold thousands.
+const maxSuggestions = 50
+
 // keyRules checks the name of an assignment.
 func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 	it := c.schema.Item(e.Key)
@@ -31,7 +35,10 @@ func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 	case e.Key == "NODE_ENV":
 		c.line(l, e, "node-env", Error, "NODE_ENV is set in a file; Next.js sets it itself, and next build breaks on another value", "remove the line")
 	case it == nil && isPlausibleKey(e.Key):
-		fix := didYouMean(e.Key, known)
+		fix := ""
+		if c.suggested++; c.suggested <= maxSuggestions {
+			fix = didYouMean(e.Key, known)
+		}
 		if fix == "" {
 			fix = "add " + e.Key + "= to " + c.schema.Name + ", or remove the line"
 		}

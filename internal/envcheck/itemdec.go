@@ -168,8 +168,8 @@ func (p *schemaParser) itemRules(it *Item) {
 		if extensionRules[r.Name].ref && p.schema.byKey[r.Value] == nil {
 			p.report(r.Pos, "schema-reference", Error, it.Key, r.Name+" names "+r.Value+", which is no item of this file", didYouMean(r.Value, p.schema.Keys()))
 		}
-		if _, ok := ruleLevels[r.Value]; r.Name == "ignore" && !ok {
-			p.report(r.Pos, "schema-rule", Error, it.Key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(ruleLevels))))
+		if _, ok := ruleTable[r.Value]; r.Name == "ignore" && !ok {
+			p.report(r.Pos, "schema-rule", Error, it.Key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(ruleTable))))
 		}
 	}
 }

@@ -59,8 +59,10 @@ func (c *checker) missing(it *Item, unknown []string) {
 	if len(c.files) > 0 {
 		fix += " to " + c.files[0].name
 	}
-	if s := suggest(it.Key, unknown); s != "" {
-		fix = "is " + s + " meant? rename it"
+	if c.suggested++; c.suggested <= 2*maxSuggestions {
+		if s := suggest(it.Key, unknown); s != "" {
+			fix = "is " + s + " meant? rename it"
+		}
 	}
 	c.add(Finding{File: it.File, Line: it.Pos.Line, Col: it.Pos.Col, Rule: "required", Level: Error, Key: it.Key,
 		Message: it.Key + " is required" + c.inEnv(it) + " but " + where, Fix: fix})

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+func newEnvShowCmd(a *app) *cobra.Command {
+	var as string
+	var reveal bool
+	cmd := &cobra.Command{
+		Use:   "show [FILE...]",
+		Short: "Show what a program reads from a .env file",
+		Long: `Show what a program reads from .env files: next (Next.js), compose (docker compose's
+env_file) or dotenv (the npm package alone). Values are masked unless --reveal.
+Exit status 3 with the reason when that program refuses a file.`,
+		Example: `  opsctl env show --as next
+  opsctl env show --as compose --reveal .env
+  opsctl env show --as dotenv --reveal --json .env | jq -r .vars.DATABASE_URL`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			reader := envcheck.Reader(as)
+			if !slices.Contains(envcheck.Readers(), reader) {
+				return errs.New(errs.Usage, "unknown reader %q", as).WithHint("one of: next, compose, dotenv")
+			}
+			vars, err := a.envVars(cmd, reader, args)
+			if err != nil {
+				return err
+			}
+			if !reveal {
+				for name, value := range vars {
+					vars[name] = masked(value)
+				}
+			}
+			if a.global.JSON {
+				return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.env.show/v1", "reader": reader, "masked": !reveal, "vars": vars})
+			}
+			for _, name := range slices.Sorted(maps.Keys(vars)) {
+				if _, err := fmt.Fprintf(a.io.Out, "%s=%s\n", name, strings.ReplaceAll(vars[name], "\n", `\n`)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", string(envcheck.Next), "reader: next, compose or dotenv")
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "print the values")
+	return cmd
+}
+
+// masked says how long a value is and nothing else.
+func masked(v string) string {
+	if v == "" {
+		return ""
+	}
+	return fmt.Sprintf("*** (%s)", ui.Count(int64(len([]rune(v))), "character"))
+}
+
+// envVars reads the files, the strongest last; a later one overrides.
+func (a *app) envVars(cmd *cobra.Command, reader envcheck.Reader, files []string) (map[string]string, error) {
+	named := len(files) > 0
+	if !named {
+		dir, _, err := a.envPaths("")
+		if err != nil {
+			return nil, err
+		}
+		env := a.envName(cmd)
+		if env == "" {
+			env = "development"
+		}
+		for _, name := range envcheck.NextFiles(envcheck.Mode(env)) {
+			files = append([]string{filepath.Join(dir, name)}, files...)
+		}
+	}
+	vars := map[string]string{}
+	for _, name := range files {
+		src, err := envcheck.ReadRegular(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !named:
+			continue
+		case err != nil:
+			return nil, errs.Wrap(err, errs.Usage, "read %s", name)
+		}
+		file, err := envcheck.Read(reader, name, src, nil)
+		if err != nil {
+			return nil, errs.Wrap(err, errs.CheckFailed, "").WithHint("opsctl env check says more")
+		}
+		maps.Copy(vars, file.Vars)
+	}
+	return vars, nil
+}
