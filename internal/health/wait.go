@@ -61,6 +61,7 @@ type WaitResult struct {
 	Attempts int
 	InARow   int
 	Needed   int
+	Budget   time.Duration
 	Elapsed  time.Duration
 	Last     Result // the last probe
 	// Reason is why the app is not healthy: the last failure that was the
@@ -74,7 +75,7 @@ func (w WaitResult) Err() error {
 	case Healthy:
 		return nil
 	case TimedOut:
-		return errs.New(errs.Timeout, "%s was not healthy within %s: %s", w.Last.Name, roundDuration(w.Elapsed), w.Reason).
+		return errs.New(errs.Timeout, "%s was not healthy within %s: %s", w.Last.Name, w.Budget, w.Reason).
 			WithHint("look at the app's logs, or wait longer with --wait")
 	default:
 		return errs.New(errs.CheckFailed, "%s is unhealthy: %s", w.Last.Name, w.Reason)
@@ -88,7 +89,7 @@ func (w WaitResult) Err() error {
 func (p *Prober) Wait(ctx context.Context, c Check, o WaitOptions) (WaitResult, error) {
 	o = o.withDefaults()
 	start := o.Now()
-	w := WaitResult{Needed: o.Consecutive}
+	w := WaitResult{Needed: o.Consecutive, Budget: o.Budget}
 	for {
 		left := o.Budget - o.Now().Sub(start)
 		attempt, cut := c, false
