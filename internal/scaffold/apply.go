@@ -51,13 +51,23 @@ func Apply(ctx context.Context, dir string, plan []Change, opts ApplyOptions) ([
 	}
 	defer root.Close()
 	var results []Result
+	var schema []byte // the new .env.schema, once it has replaced the user's
 	for _, c := range plan {
 		if err := ctx.Err(); err != nil {
 			return results, err
 		}
+		if c.Path == exampleFile && schema != nil {
+			// The plan made it from the schema that stood there.
+			if c, err = planExample(root, Change{New: schema}); err != nil {
+				return results, err
+			}
+		}
 		outcome, err := applyOne(ctx, root, c, opts)
 		if err != nil {
 			return results, err
+		}
+		if c.Path == schemaFile && outcome == Overwritten {
+			schema = c.New
 		}
 		r := Result{c, outcome}
 		results = append(results, r)

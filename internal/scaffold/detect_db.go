@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"strings"
 )
 
 // unsupported clients are named to the user: the health route has no check for them.
@@ -73,6 +72,10 @@ func (s *Stack) detectMigrations(fsys fs.FS, m *manifest) error {
 	return nil
 }
 
+// foreignName matches the files of tools with rules of their own: a way back beside
+// the way forward, or Flyway's versioned and repeatable scripts.
+var foreignName = regexp.MustCompile(`\.down\.sql$|^[VRU][0-9._]*__`)
+
 // foreignMarks are the section marks of migration tools whose files hold the way back
 // as well: run as one script they would undo themselves.
 var foreignMarks = regexp.MustCompile(`(?m)^--\s*(migrate:down|\+goose Down|\+migrate Down|rollback)`)
@@ -83,8 +86,8 @@ func (s *Stack) plainSQL(fsys fs.FS, dir string, names []string) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(name, ".down.sql") || foreignMarks.Match(src) {
-			s.because("migrations", "none", name, 0, "the file has a way back, so it belongs to another tool")
+		if foreignName.MatchString(path.Base(name)) || foreignMarks.Match(src) {
+			s.because("migrations", "none", name, 0, "the file is in the form of another migration tool")
 			s.Notes = append(s.Notes, name+" belongs to a migration tool that init does not know; set release.command in opsctl.yaml to what runs it")
 			return nil
 		}
@@ -151,18 +154,23 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 }
 
 func (s *Stack) detectPrisma(fsys fs.FS) {
-	for _, file := range []string{"prisma/schema.prisma", "schema.prisma"} {
-		if isFile(fsys, file) && path.Dir(file) != "." {
-			s.PrismaDir = path.Dir(file)
-			s.because("prisma schema", file, file, 0, "copied before the install, whose postinstall may generate the client")
+	const file = "prisma/schema.prisma"
+	if src, err := fs.ReadFile(fsys, file); err == nil {
+		s.PrismaDir = path.Dir(file)
+		s.because("prisma schema", file, file, 0, "copied before the install, whose postinstall may generate the client")
+		if loc := prismaPostgres.FindIndex(src); loc != nil {
+			s.PrismaPostgres = true
+			s.because("database", "PostgreSQL through Prisma", file, lineAt(src, loc[0]), "the datasource's provider")
 		}
 	}
 	s.because("migrations", "none", "", 0, "Prisma's are not run by the image yet")
 	s.Notes = append(s.Notes, "Prisma migrations are not run by the image yet: run prisma migrate deploy before opsctl deploy")
-	if s.Postgres == "" {
+	if s.PrismaPostgres && s.Postgres == "" {
 		s.Notes = append(s.Notes, "the health route does not check the database through Prisma; add pg to the dependencies and run init again")
 	}
 }
+
+var prismaPostgres = regexp.MustCompile(`provider\s*=\s*"(postgresql|postgres)"`)
 
 func usesRLS(sql []byte) bool {
 	return bytes.Contains(bytes.ToLower(sql), []byte("row level security"))

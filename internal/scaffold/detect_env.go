@@ -111,7 +111,7 @@ func (s *Stack) detectBuild(fsys fs.FS, m *manifest) {
 		s.because("build", "next build", "", 0, "package.json has no build script")
 	case migrating.MatchString(script):
 		s.because("build", "next build", "package.json", m.line("scripts", "build"), "the build script migrates a database, which an image build must not: "+script)
-		s.Notes = append(s.Notes, "the image runs next build and not the build script, which migrates; the release command does that")
+		s.Notes = append(s.Notes, "the image runs next build and not the build script, which migrates: that is the release command's part")
 	default:
 		s.BuildScript = true
 		s.because("build", script, "package.json", m.line("scripts", "build"), "the build script")

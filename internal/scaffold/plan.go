@@ -33,6 +33,12 @@ type Change struct {
 	Diff   string `json:"diff,omitempty"`
 }
 
+// The schema, and the example that is made from it.
+const (
+	schemaFile  = ".env.schema"
+	exampleFile = ".env.example"
+)
+
 // Plan compares what init would write with what is in dir, in the order in which
 // it is shown. It changes nothing.
 func Plan(dir string, s *Stack, opts Options) ([]Change, error) {
@@ -52,7 +58,7 @@ func Plan(dir string, s *Stack, opts Options) ([]Change, error) {
 			return nil, err
 		}
 		plan = append(plan, c)
-		if f.path == ".env.schema" {
+		if f.path == schemaFile {
 			ex, err := planExample(root, c)
 			if err != nil {
 				return nil, err
@@ -146,9 +152,9 @@ func planExample(root *os.Root, schema Change) (Change, error) {
 	}
 	data, err := example(src)
 	if err != nil {
-		return Change{Path: ".env.example", Action: Refuse, Why: "it is made from .env.schema, which has an error: " + err.Error()}, nil
+		return Change{Path: exampleFile, Action: Refuse, Why: "it is made from .env.schema, which has an error: " + err.Error()}, nil
 	}
-	return compare(root, ".env.example", data)
+	return compare(root, exampleFile, data)
 }
 
 func planNextConfig(root *os.Root, s *Stack) (*Change, error) {

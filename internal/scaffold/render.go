@@ -129,7 +129,7 @@ func (v View) files() [][2]string {
 		{"Dockerfile", "docker/Dockerfile.tmpl"},
 		{".dockerignore", "docker/dockerignore.tmpl"},
 		{"docker-compose.yml", "compose/docker-compose.yml.tmpl"},
-		{".env.schema", "env/env.schema.tmpl"},
+		{schemaFile, "env/env.schema.tmpl"},
 	}
 	if v.Platform == "fly" {
 		list = append(list, [2]string{"fly.toml", "fly/fly.toml.tmpl"})
@@ -141,7 +141,10 @@ func (v View) files() [][2]string {
 		list = append(list, [2]string{migrateScript, "migrate/" + v.Migrations.Kind + ".mjs.tmpl"})
 	}
 	if v.Config == "" {
-		name := map[bool]string{true: "next.config.ts", false: "next.config.mjs"}[v.TypeScript]
+		name := "next.config.mjs"
+		if n := major(v.Next); v.TypeScript && (n == 0 || n >= 15) { // older ones read no .ts
+			name = "next.config.ts"
+		}
 		list = append(list, [2]string{name, "nextjs/" + name + ".tmpl"})
 	}
 	return append(list, [2]string{"docs/deployment.md", "docs/deployment.md.tmpl"})
@@ -177,9 +180,9 @@ func renderOne(name string, v View) ([]byte, error) {
 
 // example renders .env.example from a schema. A schema that has errors gives none.
 func example(schema []byte) ([]byte, error) {
-	parsed, findings := envcheck.ParseSchema(".env.schema", schema)
+	parsed, findings := envcheck.ParseSchema(schemaFile, schema)
 	if i := slices.IndexFunc(findings, func(f envcheck.Finding) bool { return f.Level == envcheck.Error }); i >= 0 {
-		return nil, fmt.Errorf(".env.schema:%d: %s", findings[i].Line, findings[i].Message)
+		return nil, fmt.Errorf("line %d: %s", findings[i].Line, findings[i].Message)
 	}
 	return envcheck.RenderExample(parsed)
 }

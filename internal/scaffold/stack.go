@@ -16,14 +16,16 @@ type Stack struct {
 	Config     string // name of next.config.*; "" when there is none
 	BasePath   string // basePath of next.config, "" or for instance "/erp"
 
-	Postgres   string // driver: "pg", "postgres" (postgres.js), or "" when there is none
-	Redis      string // client: "redis", "ioredis", or ""
-	RedisMajor int    // major version of the client, 0 when unknown
-	ORM        string // "drizzle", "prisma", "knex", or ""
-	Clerk      bool
-	Sentry     bool
-	Migrations Migrations
-	PrismaDir  string // folder of schema.prisma; "" without Prisma
+	Postgres string // driver: "pg", "postgres" (postgres.js), or "" when there is none
+	// PrismaPostgres: Prisma's datasource is PostgreSQL, with or without a driver that the health route can use.
+	PrismaPostgres bool
+	Redis          string // client: "redis", "ioredis", or ""
+	RedisMajor     int    // major version of the client, 0 when unknown
+	ORM            string // "drizzle", "prisma", "knex", or ""
+	Clerk          bool
+	Sentry         bool
+	Migrations     Migrations
+	PrismaDir      string // folder of schema.prisma; "" without Prisma
 
 	ManifestFiles     []string // what the package manager needs to install, package.json first
 	NpmrcSecret       bool     // .npmrc holds a token and may enter no layer
@@ -90,6 +92,9 @@ func (s *Stack) LivezFile() string { return path.Join(s.AppDir, "livez", "route"
 
 // Migrator tells whether a migrator is rendered.
 func (s *Stack) Migrator() bool { return s.Migrations.Kind != "" }
+
+// HasPostgres tells whether the app keeps its data in PostgreSQL.
+func (s *Stack) HasPostgres() bool { return s.Postgres != "" || s.PrismaPostgres }
 
 // HasEnv tells whether the app reads the variable.
 func (s *Stack) HasEnv(name string) bool {
