@@ -178,7 +178,7 @@ func TestRedactError(t *testing.T) {
 	if !errors.Is(err, inner) || strings.Contains(err.Error(), "abc") {
 		t.Errorf("err = %v", err)
 	}
-	if RedactError(inner) != inner {
+	if got := RedactError(inner); !errors.Is(got, inner) || got.Error() != inner.Error() {
 		t.Error("another error was changed")
 	}
 }
