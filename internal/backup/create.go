@@ -30,6 +30,7 @@ type CreateOptions struct {
 	Store       store.Store
 	Recipients  []string // age public keys; none needs Unencrypted
 	Unencrypted bool
+	DryRun      bool // stop before anything is stored: connection and privileges are checked
 
 	Opsctl   string           // version, for the manifest
 	Now      func() time.Time // the clock
@@ -38,7 +39,8 @@ type CreateOptions struct {
 }
 
 // Create makes a logical backup and returns its manifest, which is stored. On
-// an error nothing is stored that List shows.
+// an error nothing is stored that List shows. A dry run returns a manifest
+// without content.
 func Create(ctx context.Context, o CreateOptions) (*Manifest, error) {
 	c, err := newCreator(o)
 	if err != nil {
@@ -52,6 +54,9 @@ func Create(ctx context.Context, o CreateOptions) (*Manifest, error) {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := c.prepare(ctx, conn); err != nil {
 		return nil, err
+	}
+	if o.DryRun {
+		return c.manifest, nil
 	}
 	if err := c.run(ctx, conn); err != nil {
 		c.discard(ctx)
@@ -121,8 +126,10 @@ func (c *creator) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, err := SweepLeftovers(ctx, c.Store, c.Now().Add(-leftoverAge)); err != nil {
-		return fmt.Errorf("store %s: %w", c.Store, err)
+	if !c.DryRun {
+		if _, err := SweepLeftovers(ctx, c.Store, c.Now().Add(-leftoverAge)); err != nil {
+			return fmt.Errorf("store %s: %w", c.Store, err)
+		}
 	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
 		return err

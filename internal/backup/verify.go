@@ -25,6 +25,7 @@ type VerifyOptions struct {
 	Checks     []Check        // run on the restored database
 	Jobs       int            // of pg_restore; 0 is 2
 	CacheDir   string         // for the scratch cluster's template; "" keeps none
+	DryRun     bool           // do not store the verdict
 
 	Opsctl   string           // version, for the verdict
 	Now      func() time.Time // the clock
@@ -52,6 +53,9 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 		return nil, err
 	}
 	v.verdict.Seconds = o.Now().Sub(v.started).Seconds()
+	if o.DryRun {
+		return v.verdict, nil
+	}
 	return v.verdict, v.store(ctx)
 }
 
