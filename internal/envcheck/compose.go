@@ -4,16 +4,11 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/template"
 )
 
-// maxComposeDollars bounds the dollar signs of one value: compose-go's
-// template code is quadratic or worse in nested references.
-const maxComposeDollars = 2000
-
-// readCompose reads with compose-go itself, one statement at a time, so that
-// each has a position. Where a statement begins and ends is found by the same
-// rules that compose-go's parser follows.
+// readCompose reads by the rules of compose-go's dotenv parser, one statement
+// at a time, so that each has a position.
 func readCompose(name, text string, outer map[string]string) (*File, error) {
 	f := &File{Name: name, Vars: map[string]string{}}
 	s := &composeScanner{src: newSource(name, text), t: text}
@@ -29,19 +24,16 @@ func readCompose(name, text string, outer map[string]string) (*File, error) {
 		e := s.entry
 		reason := s.reason
 		if reason == "" {
-			var vars map[string]string
-			vars, reason = composeValue(s.statement, lookup)
-			v, ok := vars[e.Key]
-			if reason == "" && ok {
+			v, ok, err := composeEntry(e, outer, lookup)
+			if ok {
 				e.Value = v
 				f.Vars[e.Key] = v
 			}
-			if reason == "" {
+			if err == nil {
 				f.Entries = append(f.Entries, e)
+				continue
 			}
-		}
-		if reason == "" {
-			continue
+			reason = err.Error()
 		}
 		refused := &ReadError{File: name, Reader: Compose, Pos: s.errPos, Reason: reason}
 		f.problems = append(f.problems, refused)
@@ -52,39 +44,14 @@ func readCompose(name, text string, outer map[string]string) (*File, error) {
 	return f, first
 }
 
-// composeValue runs compose-go on one statement.
-func composeValue(statement string, lookup dotenv.LookupFn) (map[string]string, string) {
-	if strings.Count(statement, "$") > maxComposeDollars {
-		return nil, "the value holds more than " + itoa(maxComposeDollars) + " references"
+// composeEntry gives an entry's value; false for a bare key that the outer environment lacks.
+func composeEntry(e Entry, outer map[string]string, lookup template.Mapping) (string, bool, error) {
+	if e.Bare {
+		v, ok := outer[e.Key]
+		return v, ok, nil
 	}
-	if nesting(statement) > maxDepth {
-		return nil, "references are nested too deeply"
-	}
-	vars, err := dotenv.UnmarshalWithLookup(statement, lookup)
-	if err == nil {
-		return vars, ""
-	}
-	// compose-go's messages quote the value, which may be a secret.
-	reason := "the value cannot be expanded: a ${...} is malformed"
-	if strings.Contains(err.Error(), "required variable") {
-		reason = "a ${NAME:?...} refers to a variable that is missing"
-	}
-	return nil, reason
-}
-
-// nesting is how deep ${ stands inside ${ in s.
-func nesting(s string) int {
-	depth, deepest := 0, 0
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '$' && i+1 < len(s) && s[i+1] == '{':
-			depth++
-			deepest = max(deepest, depth)
-		case s[i] == '}' && depth > 0:
-			depth--
-		}
-	}
-	return deepest
+	v, err := composeValue(e, lookup)
+	return v, err == nil, err
 }
 
 // composeScanner finds statements.
@@ -93,10 +60,9 @@ type composeScanner struct {
 	t   string
 	off int
 
-	statement string
-	entry     Entry
-	reason    string // why compose refuses the statement
-	errPos    Pos
+	entry  Entry
+	reason string // why compose refuses the statement
+	errPos Pos
 }
 
 // composeSpace is white space except the newline, as compose-go sees it.
@@ -128,7 +94,6 @@ func (s *composeScanner) next() bool {
 	if s.reason != "" {
 		s.off = min(s.src.lineEnd(start)+1, len(s.t))
 	}
-	s.statement = s.t[start:s.off]
 	return true
 }
 

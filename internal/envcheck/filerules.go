@@ -86,10 +86,16 @@ func isPlausibleKey(key string) bool {
 			lower++
 		}
 	}
-	if !strings.Contains(key, "_") {
-		return len(key) <= 20 && digits <= 2 && (upper == 0 || lower == 0 || digits == 0)
+	mixed := upper > 0 && lower > 0
+	switch {
+	case !strings.Contains(key, "_") && mixed:
+		return len(key) <= 12 && digits == 0
+	case !strings.Contains(key, "_"):
+		return len(key) <= 8 || len(key) <= 16 && digits <= 1
+	case mixed:
+		return len(key) <= 24 && digits <= 1
 	}
-	return upper == 0 || lower == 0 || digits <= 2
+	return true
 }
 
 // duplicates reports a key that is set twice in a file.
