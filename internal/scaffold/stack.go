@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -130,3 +131,14 @@ func sanitizeApp(name string) string {
 	}
 	return strings.TrimRight(out, "-")
 }
+
+var (
+	validApp    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$|^[a-z]$`)
+	validRegion = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
+)
+
+// ValidApp tells whether a name can be an app's on every platform.
+func ValidApp(name string) bool { return validApp.MatchString(name) }
+
+// ValidRegion tells whether a name has the form of a platform's region.
+func ValidRegion(name string) bool { return validRegion.MatchString(name) }
