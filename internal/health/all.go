@@ -47,7 +47,10 @@ func each[T any](p *Prober, checks []Check, parallel int, run func(*Prober, Chec
 		parallel = DefaultParallel
 	}
 	q := *p
-	q.slots = make(chan struct{}, largeBodies)
+	q.slots = make(chan []byte, largeBodies)
+	for range largeBodies {
+		q.slots <- nil // made when first needed
+	}
 	out := make([]T, len(checks))
 	tokens := make(chan struct{}, parallel)
 	var wg sync.WaitGroup

@@ -81,7 +81,7 @@ type Prober struct {
 	RootCAs   *x509.CertPool   // the system's when nil
 	Now       func() time.Time // for the moment of a probe and the days left of a certificate; time.Now when nil
 
-	slots chan struct{} // bounds the large bodies of ProbeAll that are in memory at once
+	slots chan []byte // the buffers that the large bodies of ProbeAll share; nil means no bound
 }
 
 func (p *Prober) now() time.Time {

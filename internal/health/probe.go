@@ -28,14 +28,17 @@ func (p *Prober) Probe(ctx context.Context, c Check) Result {
 	res.Total = time.Since(begin)
 	if a != nil {
 		p.judge(c, a, &res)
+		a.free()
 	}
 	return res
 }
 
-// answer is the last response of a probe, read and closed.
+// answer is the last response of a probe, read and closed. free gives the
+// body's memory back.
 type answer struct {
 	header http.Header
 	body   []byte
+	free   func()
 }
 
 // follow makes the request and those that redirects lead to. It returns nil
@@ -92,14 +95,19 @@ func (p *Prober) request(ctx context.Context, c Check, first, target *url.URL, m
 		}
 		return next, nil
 	}
-	body, n, truncated, err := p.readBody(ctx, resp.Body)
-	res.Phases, res.Bytes, res.Truncated = w.stop(), n, truncated
+	a := &answer{header: resp.Header, free: func() {}}
+	err = p.readBody(ctx, resp.Body, a)
+	if len(a.body) > maxBody {
+		a.body, res.Truncated = a.body[:maxBody], true
+	}
+	res.Phases, res.Bytes = w.stop(), int64(len(a.body))
 	if err != nil {
-		f, text := explain(ctx, err, phaseTransfer, c.timeout(), n)
+		a.free()
+		f, text := explain(ctx, err, phaseTransfer, c.timeout(), res.Bytes)
 		res.add(Fail, f, text)
 		return nil, nil
 	}
-	return nil, &answer{header: resp.Header, body: body}
+	return nil, a
 }
 
 // redirectOf returns where a redirect leads, or nil for an answer that is to
@@ -126,30 +134,39 @@ func redirectOf(c Check, from *url.URL, resp *http.Response, res *Result) (next 
 }
 
 // freeBody is how much of a body may be in memory without a slot.
-const freeBody = 64 << 10
+const freeBody = 16 << 10
 
-// readBody reads up to maxBody bytes. The first part is free; the rest waits
-// for one of the prober's slots, so that hundreds of large answers at once stay
-// within a fixed amount of memory.
-func (p *Prober) readBody(ctx context.Context, r io.Reader) (data []byte, n int64, truncated bool, err error) {
-	data, err = io.ReadAll(io.LimitReader(r, freeBody))
-	if err != nil || len(data) < freeBody {
-		return data, int64(len(data)), false, err
+// readBody reads the body into a, up to one byte more than maxBody. The first
+// part is free; the rest waits for one of the prober's buffers, so that
+// hundreds of large answers at once stay within a fixed amount of memory.
+func (p *Prober) readBody(ctx context.Context, r io.Reader, a *answer) (err error) {
+	a.body, err = io.ReadAll(io.LimitReader(r, freeBody))
+	if err != nil || len(a.body) < freeBody {
+		return err
 	}
+	var buf []byte
 	if p.slots != nil {
 		select {
-		case p.slots <- struct{}{}:
-			defer func() { <-p.slots }()
+		case buf = <-p.slots:
+			a.free = func() { p.slots <- buf }
 		case <-ctx.Done():
-			return data, freeBody, false, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
-	rest, err := io.ReadAll(io.LimitReader(r, maxBody-freeBody+1))
-	data = append(data, rest...)
-	if len(data) > maxBody {
-		return data[:maxBody], maxBody, true, nil
+	if buf == nil {
+		buf = make([]byte, maxBody+1)
 	}
-	return data, int64(len(data)), false, err
+	n := copy(buf, a.body)
+	for err == nil && n < len(buf) {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	a.body = buf[:n]
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // isOwn says whether target is the app that the check names: the same origin

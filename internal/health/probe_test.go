@@ -74,6 +74,8 @@ func TestJudgement(t *testing.T) {
 		{"too slow", func(http.ResponseWriter, *http.Request) { time.Sleep(30 * time.Millisecond) }, Expect{MaxLatency: time.Millisecond}, Fail, []string{"latency: took "}},
 		{"certificate days without TLS", says(200, "text/plain", ""), Expect{TLSDays: 14}, Fail, []string{"certificate: no TLS"}},
 		{"body that is not UTF-8", says(200, js, "{\"status\":\"pass\",\"output\":\"\xff\xfe\xfd\"}"), Expect{}, Pass, nil},
+		{"a body of exactly 1 MiB is whole", says(200, js, strings.Repeat(" ", maxBody-17)+`{"status":"warn"}`), Expect{}, Warn, []string{`body: the body says "warn"`}},
+		{"a body of more is not read", says(200, js, strings.Repeat(" ", maxBody-16)+`{"status":"fail"}`), Expect{}, Pass, nil},
 		{"failures come before warnings", says(200, js, `{"status":"warn"}`), Expect{BodyContains: "x"}, Fail, []string{"body: the body does not", `body: the body says "warn"`}},
 	}
 	for _, tt := range tests {
