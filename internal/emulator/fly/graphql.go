@@ -103,7 +103,8 @@ func (x *execution) object(o *object, sel ast.SelectionSet, path []any) map[stri
 		switch s := s.(type) {
 		case *ast.Field:
 			if x.included(s.Directives) {
-				out[s.Alias] = x.field(o, s, append(path[:len(path):len(path)], s.Alias))
+				v := x.field(o, s, append(path[:len(path):len(path)], s.Alias))
+				out[s.Alias] = merged(out[s.Alias], v)
 			}
 		case *ast.InlineFragment:
 			if x.included(s.Directives) && o.is(s.TypeCondition) {
@@ -126,14 +127,27 @@ func (x *execution) object(o *object, sel ast.SelectionSet, path []any) map[stri
 
 func merge(to, from map[string]any) {
 	for k, v := range from {
-		if a, isMap := to[k].(map[string]any); isMap {
-			if b, isMap := v.(map[string]any); isMap {
-				merge(a, b)
-				continue
-			}
-		}
-		to[k] = v
+		to[k] = merged(to[k], v)
 	}
+}
+
+// merged joins two answers to the same field, which ask for different parts of it.
+func merged(a, b any) any {
+	switch a := a.(type) {
+	case map[string]any:
+		if b, same := b.(map[string]any); same {
+			merge(a, b)
+			return a
+		}
+	case []any:
+		if b, same := b.([]any); same && len(a) == len(b) {
+			for i := range a {
+				a[i] = merged(a[i], b[i])
+			}
+			return a
+		}
+	}
+	return b
 }
 
 // is reports whether a fragment on the type applies.
