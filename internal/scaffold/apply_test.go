@@ -1,0 +1,210 @@
+package scaffold
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// small is a repository with a Dockerfile of its own.
+func small(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	put(t, dir, "package.json", `{"name": "x", "dependencies": {"next": "16.4.6"}}`)
+	put(t, dir, "package-lock.json", `{}`)
+	put(t, dir, "app/page.js", ``)
+	put(t, dir, "Dockerfile", "FROM mine\n")
+	return dir
+}
+
+func content(t *testing.T, dir, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func outcome(t *testing.T, results []Result, path string) Outcome {
+	t.Helper()
+	for _, r := range results {
+		if r.Path == path {
+			return r.Outcome
+		}
+	}
+	t.Fatalf("no result for %s", path)
+	return ""
+}
+
+func TestApplyAsksAboutWhatDiffers(t *testing.T) {
+	for _, answer := range []bool{true, false} {
+		dir := small(t)
+		_, plan := mustPlan(t, dir)
+		var asked []string
+		results, err := Apply(t.Context(), dir, plan, ApplyOptions{Ask: func(_ context.Context, c Change) (bool, error) {
+			asked = append(asked, c.Path)
+			if !strings.Contains(c.Diff, "-FROM mine\n") {
+				t.Errorf("the diff is\n%s", c.Diff)
+			}
+			return answer, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(asked) != 1 || asked[0] != "Dockerfile" {
+			t.Errorf("asked about %v", asked)
+		}
+		kept := content(t, dir, "Dockerfile") == "FROM mine\n"
+		switch got := outcome(t, results, "Dockerfile"); {
+		case answer && (got != Overwritten || kept || content(t, dir, "Dockerfile.orig") != "FROM mine\n"):
+			t.Errorf("yes: %s, kept %v", got, kept)
+		case !answer && (got != Kept || !kept):
+			t.Errorf("no: %s, kept %v", got, kept)
+		}
+	}
+}
+
+func TestApplyKeepsEveryOriginal(t *testing.T) {
+	dir := small(t)
+	for _, mine := range []string{"FROM one\n", "FROM two\n", "FROM two\n", "FROM three\n"} {
+		put(t, dir, "Dockerfile", mine)
+		_, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"Dockerfile.orig": "one", "Dockerfile.orig.2": "two", "Dockerfile.orig.3": "three"} {
+		if got := content(t, dir, name); got != "FROM "+want+"\n" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
+
+func TestApplyRefusesWhatChangedSinceThePlan(t *testing.T) {
+	dir := small(t)
+	_, plan := mustPlan(t, dir)
+	put(t, dir, "fly.toml", "app = 'mine'\n")
+	_, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+	if errs.CodeOf(err) != errs.Conflict {
+		t.Errorf("got %v", err)
+	}
+	if content(t, dir, "fly.toml") != "app = 'mine'\n" {
+		t.Error("the file that appeared meanwhile was overwritten")
+	}
+}
+
+func TestApplyStopsWhenInterrupted(t *testing.T) {
+	dir := small(t)
+	_, plan := mustPlan(t, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	results, err := Apply(ctx, dir, plan, ApplyOptions{Done: func(Result) { cancel() }})
+	if !errors.Is(err, context.Canceled) || len(results) != 1 {
+		t.Errorf("%d results, %v", len(results), err)
+	}
+}
+
+func TestLinksAreNotWrittenThrough(t *testing.T) {
+	outside := t.TempDir()
+	tests := []struct{ name, link, target, file string }{
+		{"a folder outside", "docs", outside, "docs/deployment.md"},
+		{"a file outside", "fly.toml", filepath.Join(outside, "fly.toml"), "fly.toml"},
+		{"a file inside", "fly.toml", "package.json", "fly.toml"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := small(t)
+			if err := os.Symlink(tt.target, filepath.Join(dir, tt.link)); err != nil {
+				t.Skip(err)
+			}
+			_, plan := mustPlan(t, dir)
+			results, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := outcome(t, results, tt.file); got != Refused {
+				t.Errorf("%s is %s", tt.file, got)
+			}
+			if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+				t.Errorf("written outside: %v %v", left, err)
+			}
+			if got := content(t, dir, "package.json"); !strings.HasPrefix(got, `{"name": "x"`) {
+				t.Errorf("package.json became %q", got)
+			}
+		})
+	}
+}
+
+func TestNothingTemporaryIsLeft(t *testing.T) {
+	dir := small(t)
+	_, plan := mustPlan(t, dir)
+	if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tree(t, dir); strings.Contains(got, ".tmp") {
+		t.Errorf("left behind:\n%s", got)
+	}
+}
+
+// .env.example follows the schema that is in force: the user's where it is kept, the
+// rendered one where it was overwritten.
+func TestExampleFollowsTheSchema(t *testing.T) {
+	const mine = "# @defaultRequired=true\n# ---\n\n# @type=string\nMY_KEY=one\n"
+	for _, force := range []bool{false, true} {
+		dir := small(t)
+		put(t, dir, ".env.schema", mine)
+		_, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: force}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(content(t, dir, ".env.example"), "MY_KEY"); got == force {
+			t.Errorf("force %v: the example has the user's key: %v", force, got)
+		}
+	}
+}
+
+func TestBrokenSchemaStopsTheExampleAlone(t *testing.T) {
+	dir := small(t)
+	put(t, dir, ".env.schema", "# @nonsense(((\nA=\n")
+	_, plan := mustPlan(t, dir)
+	results, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := outcome(t, results, ".env.example"); got != Refused {
+		t.Errorf(".env.example is %s", got)
+	}
+	if got := outcome(t, results, "fly.toml"); got != Created {
+		t.Errorf("fly.toml is %s", got)
+	}
+}
+
+func TestEditGitignore(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"all is well", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n.opsctl\n", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n.opsctl\n"},
+		{"create-next-app", "# env files\n.env*\n", "# env files\n.env*\n\n!.env.example\n!.env.schema\n.opsctl/\n"},
+		{"nothing ignored, no newline at the end", "dist", "dist\n\n.env\n.env.local\n.env.production\n.opsctl/\n"},
+		{"taken back", ".env*\n!.env\n.opsctl/\n", ".env*\n!.env\n.opsctl/\n\n.env\n!.env.example\n!.env.schema\n"},
+		{"Windows", ".env*\r\n.opsctl\r\n", ".env*\r\n.opsctl\r\n\r\n!.env.example\r\n!.env.schema\r\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := string(editGitignore([]byte(tt.in)))
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if again := string(editGitignore([]byte(got))); again != got {
+				t.Errorf("a second edit adds more: %q", again)
+			}
+		})
+	}
+	created := string(editGitignore(nil))
+	if again := string(editGitignore([]byte(created))); again != created {
+		t.Errorf("the file that init creates is edited by the next run: %q", again)
+	}
+}
