@@ -121,18 +121,6 @@ func traversable(path string) bool {
 	}
 }
 
-// initialise fills the data directory.
-func (c *Cluster) initialise(ctx context.Context, identity *execx.User) error {
-	return execx.Run(ctx, execx.Cmd{
-		Path: c.install.Path("initdb"),
-		Args: []string{
-			"-D", c.DataDir(), "-U", c.opts.User, "-E", "UTF8", "--locale=C",
-			"--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions",
-		},
-		Env: childEnv(), Dir: c.dir, User: identity,
-	})
-}
-
 // removeAll removes dir, again if a process that is just ending still writes.
 func removeAll(dir string) error {
 	var err error

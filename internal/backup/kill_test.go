@@ -1,3 +1,0 @@
-package backup
-
-func createChild() int { return 1 }
