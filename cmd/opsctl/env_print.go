@@ -27,6 +27,9 @@ func (a *app) printEnvReport(r *envcheck.Report, format string) error {
 	for _, f := range r.Findings {
 		printFinding(a.io.Out, f)
 	}
+	if r.Omitted > 0 {
+		fmt.Fprintf(a.io.Out, "and %s more of the same rules\n", ui.Count(int64(r.Omitted), "finding"))
+	}
 	_, err := fmt.Fprintln(a.io.Out, envSummary(r))
 	return err
 }

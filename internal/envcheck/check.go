@@ -40,6 +40,7 @@ type Report struct {
 	Warnings  int       `json:"warnings"`
 	Infos     int       `json:"infos"`
 	Silenced  int       `json:"silenced"` // by # opsctl: ignore=
+	Omitted   int       `json:"omitted"`  // counted but not listed: more than 200 of one rule in one file
 	Findings  []Finding `json:"findings"`
 }
 
@@ -54,6 +55,7 @@ func Check(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	c := &checker{opts: o, schema: schema, findings: findings, values: map[string]*value{}, failed: map[string]bool{},
+		kept: map[[2]string]int{}, omitted: map[Level]int{},
 		envGiven: envGiven, prod: Mode(o.Env) == "production"}
 	if err := c.load(); err != nil {
 		return nil, err
@@ -104,19 +106,21 @@ type loaded struct {
 
 // checker holds the state of one check.
 type checker struct {
-	opts      Options
-	schema    *Schema
-	eval      *evaluator
-	files     []*loaded
-	values    map[string]*value // the value that counts, by key
-	failed    map[string]bool   // keys whose value has an error already
-	findings  []Finding
-	silenced  int
-	suggested int               // unknown keys that a near name was looked for
-	secrets   map[string]string // sensitive value to key, made when first needed
-	prisma    *bool             // the project uses Prisma; nil: not looked yet
-	envGiven  bool              // Options.Env was given
-	prod      bool              // the app runs as in production
+	opts     Options
+	schema   *Schema
+	eval     *evaluator
+	files    []*loaded
+	values   map[string]*value // the value that counts, by key
+	failed   map[string]bool   // keys whose value has an error already
+	findings []Finding
+	silenced int
+	compared int               // pairs of keys compared to find slips
+	kept     map[[2]string]int // findings by file and rule
+	omitted  map[Level]int
+	secrets  map[string]string // sensitive value to key, made when first needed
+	prisma   *bool             // the project uses Prisma; nil: not looked yet
+	envGiven bool              // Options.Env was given
+	prod     bool              // the app runs as in production
 }
 
 // supplied gives a key's value from the files or the process. The variable
@@ -230,8 +234,17 @@ func (c *checker) add(f Finding) {
 			}
 		}
 	}
+	id := [2]string{f.File, f.Rule}
+	if c.kept[id]++; c.kept[id] > maxFindings {
+		c.omitted[f.Level]++
+		return
+	}
 	c.findings = append(c.findings, f)
 }
+
+// maxFindings bounds how many findings of one rule in one file are kept; the
+// rest are counted.
+const maxFindings = 200
 
 // at reports something about a value, where the value stands.
 func (c *checker) at(v *value, rule string, level Level, msg, fix string) {
@@ -242,7 +255,11 @@ func (c *checker) at(v *value, rule string, level Level, msg, fix string) {
 }
 
 func (c *checker) report() *Report {
-	r := &Report{Env: c.opts.Env, Files: []string{}, Variables: len(c.schema.Items), Silenced: c.silenced, Findings: SortFindings(c.findings)}
+	r := &Report{
+		Env: c.opts.Env, Files: []string{}, Variables: len(c.schema.Items), Silenced: c.silenced, Findings: SortFindings(c.findings),
+		Errors: c.omitted[Error], Warnings: c.omitted[Warning], Infos: c.omitted[Info],
+	}
+	r.Omitted = r.Errors + r.Warnings + r.Infos
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}

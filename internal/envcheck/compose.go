@@ -119,7 +119,7 @@ func (s *composeScanner) key(start int) {
 	}
 	// A key at the very end of the file, without = and newline: compose-go
 	// takes the whole of it as the value of an empty key.
-	s.entry = Entry{Raw: s.t[i:], Pos: s.src.pos(i), ValuePos: s.src.pos(i), EndLine: s.src.pos(len(s.t)).Line}
+	s.entry = Entry{Raw: strings.TrimRightFunc(s.t[i:], unicode.IsSpace), Pos: s.src.pos(i), ValuePos: s.src.pos(i), EndLine: s.src.pos(len(s.t)).Line}
 	s.off = len(s.t)
 }
 

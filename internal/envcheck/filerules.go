@@ -3,7 +3,6 @@ package envcheck
 import (
 	"context"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -24,9 +23,15 @@ func (c *checker) fileRules(ctx context.Context) {
 	c.dockerignore()
 }
 
-// maxSuggestions bounds how many unknown keys are compared with all known
-// ones: a file of another program may hold thousands.
-const maxSuggestions = 50
+// maxComparisons bounds how many pairs of keys are compared to find a slip:
+// a file of another program may hold thousands of unknown keys.
+const maxComparisons = 100_000
+
+// maySuggest reports whether one more key may be compared with n others.
+func (c *checker) maySuggest(n int) bool {
+	c.compared += n
+	return c.compared <= maxComparisons
+}
 
 // keyRules checks the name of an assignment.
 func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
@@ -36,7 +41,7 @@ func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 		c.line(l, e, "node-env", Error, "NODE_ENV is set in a file; Next.js sets it itself, and next build breaks on another value", "remove the line")
 	case it == nil && isPlausibleKey(e.Key):
 		fix := ""
-		if c.suggested++; c.suggested <= maxSuggestions {
+		if c.maySuggest(len(known)) {
 			fix = didYouMean(e.Key, known)
 		}
 		if fix == "" {
@@ -185,8 +190,9 @@ func ignored(patterns []string, name string) bool {
 func (c *checker) unknownKeys() []string {
 	var out []string
 	for _, l := range c.files {
-		for _, e := range l.next.Entries {
-			if c.schema.Item(e.Key) == nil && isPlausibleKey(e.Key) && !slices.Contains(out, e.Key) {
+		for i := range l.next.Entries {
+			e := &l.next.Entries[i]
+			if l.last[e.Key] == e && c.schema.Item(e.Key) == nil && isPlausibleKey(e.Key) {
 				out = append(out, e.Key)
 			}
 		}

@@ -7,8 +7,9 @@ const (
 	// stages. Node's stack ends at some thousand, so a value that needs more
 	// has no value in Next.js either.
 	maxExpandSteps = 5000
-	// maxExpandWork bounds the bytes copied while expanding one file.
-	maxExpandWork = 64 << 20
+	// maxExpandWork bounds the bytes copied while expanding one file, beside
+	// four times the file itself.
+	maxExpandWork = 16 << 20
 )
 
 // expander is dotenv-expand 10: from the last dollar sign to the first, each

@@ -65,7 +65,7 @@ func readNext(name, text string, outer map[string]string, expand bool) (*File, e
 	if !expand {
 		return f, nil
 	}
-	err := expandNext(f, order, outer)
+	err := expandNext(f, order, outer, maxExpandWork+4*len(text))
 	return f, err
 }
 
@@ -93,7 +93,7 @@ func (n *normalised) entry(m nextMatch) Entry {
 
 // expandNext expands the values in place in the order JavaScript walks an
 // object: integer-like keys first, then by first assignment.
-func expandNext(f *File, order []string, outer map[string]string) error {
+func expandNext(f *File, order []string, outer map[string]string, budget int) error {
 	sort.SliceStable(order, func(i, j int) bool {
 		a, aok := arrayIndex(order[i])
 		b, bok := arrayIndex(order[j])
@@ -103,7 +103,7 @@ func expandNext(f *File, order []string, outer map[string]string) error {
 		return aok && !bok
 	})
 	last := f.Last()
-	x := &expander{env: outer, parsed: f.Vars, budget: maxExpandWork}
+	x := &expander{env: outer, parsed: f.Vars, budget: budget}
 	for _, key := range order {
 		value, given := outer[key]
 		if !given {

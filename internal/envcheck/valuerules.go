@@ -59,7 +59,7 @@ func (c *checker) missing(it *Item, unknown []string) {
 	if len(c.files) > 0 {
 		fix += " to " + c.files[0].name
 	}
-	if c.suggested++; c.suggested <= 2*maxSuggestions {
+	if c.maySuggest(len(unknown)) {
 		if s := suggest(it.Key, unknown); s != "" {
 			fix = "is " + s + " meant? rename it"
 		}
