@@ -23,7 +23,7 @@ func printHealth(a *app, report health.Report, results []health.Result, waits []
 		if waits != nil {
 			w = &waits[i]
 		}
-		b := healthBlock{a.io.Out, a.io.Live()}
+		b := healthBlock{a.io.Out, a.io.OutTTY()}
 		b.print(r, w)
 	}
 	return nil

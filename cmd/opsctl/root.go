@@ -59,6 +59,8 @@ backup, and probed.`,
 // commands lists the tool's commands, in the order of a project's life.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
+		newInitCmd(a),
+		newEnvCmd(a),
 		newConfigCmd(a),
 		newDeployCmd(a),
 		newStatusCmd(a),
@@ -66,6 +68,9 @@ func commands(a *app) []*cobra.Command {
 		newRollbackCmd(a),
 		newHistoryCmd(a),
 		newHealthCmd(a),
+		newBackupCmd(a),
+		newEmulateCmd(a),
+		newDemoCmd(a),
 		newVersionCmd(a),
 	}
 }

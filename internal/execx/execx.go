@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,7 @@ type Cmd struct {
 	Dir    string
 	Stdin  io.Reader
 	Stdout io.Writer // nil discards
-	Stderr io.Writer // nil keeps only the tail for the error
+	Stderr io.Writer // nil keeps only the tail for the error; a file is handed over as it is, without a tail
 	User   *User     // run as another user; nil means the current one
 }
 
@@ -89,9 +90,13 @@ func Start(ctx context.Context, c Cmd) (*Process, error) {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
 	t := &tail{max: tailSize}
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout = c.Env, c.Dir, c.Stdin, c.Stdout
-	cmd.Stderr = t
-	if c.Stderr != nil {
-		cmd.Stderr = io.MultiWriter(c.Stderr, t)
+	switch w := c.Stderr.(type) {
+	case nil:
+		cmd.Stderr = t
+	case *os.File:
+		cmd.Stderr = w
+	default:
+		cmd.Stderr = io.MultiWriter(w, t)
 	}
 	isolate(cmd, c.User)
 	cmd.Cancel = func() error { return terminate(cmd) }
@@ -128,7 +133,7 @@ func (p *Process) Wait() error {
 	}
 }
 
-// Signal sends SIGTERM to the process group.
+// Terminate sends SIGTERM to the process group.
 func (p *Process) Terminate() error { return terminate(p.cmd) }
 
 // Look finds a program in dirs first, then on PATH. The error has code

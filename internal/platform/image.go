@@ -2,16 +2,6 @@ package platform
 
 import "strings"
 
-// repository is an image reference without its tag and digest.
-func repository(ref string) string {
-	ref, _, _ = strings.Cut(ref, "@")
-	slash := strings.LastIndexByte(ref, '/')
-	if colon := strings.LastIndexByte(ref, ':'); colon > slash {
-		ref = ref[:colon]
-	}
-	return ref
-}
-
 // SameImage tells whether two references name the same content: equal digests
 // where both have one, else equal text.
 func SameImage(a, b string) bool {

@@ -8,9 +8,9 @@ func TestPinned(t *testing.T) {
 		image Image
 		want  string
 	}{
-		{Image{Ref: "registry.fly.io/shop:v1", Digest: digest}, "registry.fly.io/shop@" + digest},
+		{Image{Ref: "registry.fly.io/shop:v1", Digest: digest}, "registry.fly.io/shop:v1@" + digest},
 		{Image{Ref: "localhost:5000/shop", Digest: digest}, "localhost:5000/shop@" + digest},
-		{Image{Ref: "localhost:5000/shop:v1@" + digest, Digest: digest}, "localhost:5000/shop@" + digest},
+		{Image{Ref: "localhost:5000/shop:v1@" + digest, Digest: digest}, "localhost:5000/shop:v1@" + digest},
 		{Image{Ref: "shop:v1"}, "shop:v1"},
 	}
 	for _, tt := range tests {

@@ -5,6 +5,7 @@ package platform
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -153,12 +154,14 @@ type Image struct {
 	Size   int64  // compressed bytes; 0 when not known
 }
 
-// Pinned is the reference that names exactly this content.
+// Pinned is the reference that names exactly this content. A tag stays in it,
+// for people; the digest decides.
 func (i Image) Pinned() string {
 	if i.Digest == "" {
 		return i.Ref
 	}
-	return repository(i.Ref) + "@" + i.Digest
+	ref, _, _ := strings.Cut(i.Ref, "@")
+	return ref + "@" + i.Digest
 }
 
 // Release is one version of the app: what runs, and how.

@@ -44,7 +44,10 @@ func (c *Checklist) Done(mark Mark, name, detail string, took time.Duration) {
 	}
 	line := fmt.Sprintf("%s %s%s", mark, pad(name), detail)
 	if took > 0 {
-		line = strings.TrimRight(line, " ") + "  " + Faint(Duration(took))
+		if detail != "" {
+			line += "  "
+		}
+		line += Faint(Duration(took))
 	}
 	fmt.Fprintln(c.w, strings.TrimRight(line, " "))
 }

@@ -102,6 +102,9 @@ func isCI(getenv func(string) string) bool {
 	return v != "" && v != "false" && v != "0"
 }
 
+// OutTTY tells whether stdout is a terminal.
+func (s *Streams) OutTTY() bool { return s.outTTY && s.getenv("TERM") != "dumb" && !isCI(s.getenv) }
+
 // Live tells whether lines on stderr may be redrawn: a terminal, not dumb, not CI.
 func (s *Streams) Live() bool {
 	return s.errTTY && s.getenv("TERM") != "dumb" && !isCI(s.getenv)
@@ -109,6 +112,10 @@ func (s *Streams) Live() bool {
 
 // CanPrompt tells whether a question would reach a person.
 func (s *Streams) CanPrompt() bool { return s.inTTY && s.errTTY && !isCI(s.getenv) }
+
+// Raw are the output streams as a child process should inherit them: where they
+// are files, what it writes stays in order with what opsctl writes.
+func (s *Streams) Raw() (out, errOut io.Writer) { return s.rawOut, s.rawErr }
 
 // Width is the terminal's width in columns; 80 where there is none.
 func (s *Streams) Width() int { return s.width() }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/superfly/fly-go"
@@ -147,8 +148,24 @@ func instance(m *fly.Machine) platform.Instance {
 			}
 		case fly.Critical, fly.Warning:
 			i.Health = platform.Unhealthy
-			i.Failing = append(i.Failing, c.Name+": "+c.Output)
+			i.Failing = append(i.Failing, checkOutput(c.Output))
 		}
 	}
 	return i
+}
+
+// maxCheckOutput keeps a check's output to a line; apps answer with whole documents.
+const maxCheckOutput = 120
+
+// checkOutput is what a failed check saw, without the answer's body that Fly appends.
+func checkOutput(s string) string {
+	s, _, _ = strings.Cut(s, " Output:")
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	if len(s) > maxCheckOutput {
+		s = strings.ToValidUTF8(s[:maxCheckOutput], "") + "…"
+	}
+	if s == "" {
+		return "no output"
+	}
+	return s
 }
