@@ -1,0 +1,56 @@
+# Two commands set everything up by themselves:
+#   make demo   the main job, on this machine, without an account
+#   make test   every test
+.DEFAULT_GOAL := help
+.PHONY: help demo deps build test check lint fmt bench golden fuzz clean
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+MAX_BINARY := 31457280 # 30 MiB
+FUZZTIME ?= 10s
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: deps build ## Run the whole path in a temporary directory
+	bin/opsctl demo
+
+deps: ## Install what is missing: PostgreSQL, Redis
+	@scripts/deps.sh
+
+build: ## Build bin/opsctl
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/opsctl ./cmd/opsctl
+
+test: deps ## Run every test, with the race detector
+	@scripts/test.sh
+
+check: build lint ## Everything that CI checks beside the tests
+	@test "$$(wc -c < bin/opsctl)" -lt $(MAX_BINARY) || { echo "bin/opsctl is larger than $(MAX_BINARY) bytes"; exit 1; }
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go mod tidy -diff
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./cmd/... ./internal/...
+
+lint: bin/golangci-lint ## Run the linters
+	bin/golangci-lint run
+
+bin/golangci-lint: tools/go.mod
+	@mkdir -p bin
+	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+fmt: ## Format the code
+	gofmt -w $$(git ls-files '*.go')
+
+bench: build ## Run the benchmarks
+	go test -run '^$$' -bench . -benchtime 1s ./...
+
+golden: ## Write the golden files anew, to be read with git diff
+	go test ./... -run 'Golden|Report|Scaffold|Render' -update
+	UPDATE_SCRIPTS=1 go test ./cmd/opsctl -run TestScripts
+
+fuzz: ## Run each fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+clean: ## Remove what was built
+	rm -rf bin build dist

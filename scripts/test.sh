@@ -1,0 +1,37 @@
+#!/bin/sh
+# Runs every test with the race detector. Prints a line a package, the output of
+# what failed, and what was skipped and why. With CI set, a test that was skipped
+# for want of a program that CI installs counts as a failure.
+set -u
+
+mkdir -p build
+log=build/test.log
+go test -race -timeout 20m -v "$@" ./... >"$log" 2>&1
+status=$?
+
+grep -E '^(ok|FAIL|panic:|---? FAIL|\?)' "$log" | grep -v 'no test files'
+if [ $status -ne 0 ]; then
+	echo
+	echo "what failed, from $log:"
+	# Each failed test's own lines: from its RUN to its FAIL line is too much for -v and parallel tests, so the lines around.
+	grep -nE -B 40 '^ *--- FAIL|^panic:|DATA RACE|^FAIL.*build failed|^#' "$log" | tail -n 400
+fi
+
+skipped=$(grep -E '^ *--- SKIP' "$log" || true)
+passed=$(grep -cE '^ *--- PASS' "$log" || true)
+failed=$(grep -cE '^ *--- FAIL' "$log" || true)
+count=0
+if [ -n "$skipped" ]; then
+	count=$(printf '%s\n' "$skipped" | wc -l)
+	echo
+	echo "skipped:"
+	# The reason stands in the line before the verdict.
+	grep -E -B 1 '^ *--- SKIP' "$log" | grep -v '^--$'
+	if [ -n "${CI:-}" ] && grep -E -B 1 '^ *--- SKIP' "$log" | grep -qiE 'postgres|redis|node|npm|pnpm'; then
+		echo "a test was skipped for want of a program that CI has to have"
+		status=1
+	fi
+fi
+echo
+echo "$passed passed, $failed failed, $count skipped"
+exit $status
