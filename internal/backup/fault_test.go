@@ -168,6 +168,9 @@ func TestEveryDamagedRegionIsFound(t *testing.T) {
 			"first byte": flip(good, 0), "middle": flip(good, len(good)/2), "last byte": flip(good, len(good)-1),
 			"cut": good[:len(good)/2], "longer": append(bytes.Clone(good), 1), "empty": {},
 		} {
+			if o.Role == RoleGlobals && name != "middle" && name != "cut" {
+				continue // the dump is still restored in full for each; the layers are the same
+			}
 			t.Run(o.Role+" "+name, func(t *testing.T) {
 				if err := os.WriteFile(path, bad, 0o600); err != nil {
 					t.Fatal(err)

@@ -27,13 +27,19 @@ var shared struct {
 	cluster *postgres.Cluster
 	err     error
 	count   atomic.Int64
+	cache   string // the scratch clusters' template
 }
 
 func TestMain(m *testing.M) {
 	if os.Getenv("OPSCTL_TEST_CREATE") != "" {
 		os.Exit(createChild())
 	}
+	var err error
+	if shared.cache, err = os.MkdirTemp("", "opsctl-test-cache-"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
+	_ = os.RemoveAll(shared.cache)
 	if shared.cluster != nil {
 		_ = shared.cluster.Stop(context.Background())
 	}
@@ -72,7 +78,7 @@ func database(t testing.TB, name string) string {
 	t.Cleanup(func() {
 		conn, err := pgx.Connect(context.Background(), c.URLFor("postgres"))
 		if err == nil {
-			_, _ = conn.Exec(context.Background(), "DROP DATABASE "+postgres.QuoteIdent(name)+" WITH (FORCE)")
+			_, _ = conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+postgres.QuoteIdent(name)+" WITH (FORCE)")
 			_ = conn.Close(context.Background())
 		}
 	})
@@ -132,7 +138,7 @@ func (f *fixture) create(t testing.TB, url string) *Manifest {
 }
 
 func (f *fixture) verifyOptions(id string) VerifyOptions {
-	return VerifyOptions{Store: f.store, ID: id, Identities: f.identities, Opsctl: "test", Now: time.Now}
+	return VerifyOptions{Store: f.store, ID: id, Identities: f.identities, Opsctl: "test", Now: time.Now, CacheDir: shared.cache}
 }
 
 func (f *fixture) verify(t testing.TB, id string) *Verdict {
