@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/tools/txtar"
+
+	"github.com/opsctl/opsctl/examples"
 	"github.com/opsctl/opsctl/internal/execx"
 	"github.com/opsctl/opsctl/internal/scaffold"
 )
@@ -79,17 +82,20 @@ func initRepo(t *testing.T, repo string) {
 	}
 }
 
-// toNpm makes the example an npm project.
-func toNpm(t *testing.T, repo string) {
+// extract writes the files of a txtar archive.
+func extract(t *testing.T, dir, archive string) {
 	t.Helper()
-	if err := os.Remove(filepath.Join(repo, "pnpm-lock.yaml")); err != nil {
+	a, err := txtar.ParseFile(archive)
+	if err != nil {
 		t.Fatal(err)
 	}
-	manifest := regexp.MustCompile(`\s*"packageManager":[^\n]*`).ReplaceAllString(read(t, repo, "package.json"), "")
-	if err := os.WriteFile(filepath.Join(repo, "package.json"), []byte(manifest), 0o600); err != nil {
+	files, err := txtar.FS(a)
+	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, repo, "npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
+	if err := examples.Write(dir, files); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // image runs the commands of a rendered Dockerfile here, so that their flags are
@@ -141,13 +147,13 @@ func (i *image) run(t *testing.T, repo, start string) {
 
 // assemble builds the app and lays it out in a folder of its own, as the Dockerfile's
 // runner stage does: nothing of the repository is in reach.
-func (i *image) assemble(t *testing.T, repo, build string) string {
+func (i *image) assemble(t *testing.T, repo, build, migrations string) string {
 	t.Helper()
 	i.run(t, repo, build)
 	i.run(t, repo, "esbuild")
 	app := t.TempDir()
 	for _, part := range [][2]string{
-		{".next/standalone", "."}, {".next/static", ".next/static"}, {"public", "public"}, {"db/migrations", "db/migrations"},
+		{".next/standalone", "."}, {".next/static", ".next/static"}, {"public", "public"}, {migrations, migrations},
 	} {
 		copyTree(t, filepath.Join(repo, filepath.FromSlash(part[0])), filepath.Join(app, filepath.FromSlash(part[1])))
 	}
@@ -186,7 +192,9 @@ func run(t *testing.T, dir, program string, args ...string) {
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
 	}
-	t.Logf("%s %s: %.1fs", filepath.Base(program), strings.Join(args[:min(2, len(args))], " "), time.Since(started).Seconds())
+	if took := time.Since(started); took > time.Second {
+		t.Logf("%s %s: %.1fs", filepath.Base(program), strings.Join(args[:min(2, len(args))], " "), took.Seconds())
+	}
 }
 
 // output runs a program with no secret and no database in its environment, except env.

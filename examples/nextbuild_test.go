@@ -22,21 +22,22 @@ func TestExampleBuildsAndRunsAfterInit(t *testing.T) {
 		initRepo(t, repo)
 		image := imageOf(t, repo, tools)
 		image.run(t, repo, "pnpm install")
-		app := image.assemble(t, repo, "pnpm run build")
+		app := image.assemble(t, repo, "pnpm run build", "db/migrations")
 
 		s := startServices(t)
 		t.Run("migrations", func(t *testing.T) { checkMigrations(t, app, s) })
 		server := startApp(t, app, s)
-		t.Run("health", func(t *testing.T) { checkHealth(t, server, s) })
+		t.Run("health", func(t *testing.T) { checkHealth(t, server, s, "erp", "0.1.0") })
 		t.Run("webhook", func(t *testing.T) { checkWebhook(t, server, s) })
 		t.Run("services stop and come back", func(t *testing.T) { checkOutages(t, server, s) })
 		t.Run("ends on SIGTERM", func(t *testing.T) { checkShutdown(t, server) })
 	})
 
+	// The other half of init's choices: npm, JavaScript, Drizzle on postgres.js, ioredis.
 	t.Run("npm", func(t *testing.T) {
 		repo := t.TempDir()
-		write(t, repo)
-		toNpm(t, repo)
+		extract(t, repo, "testdata/npm-drizzle.txtar")
+		run(t, repo, "npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
 		initRepo(t, repo)
 		image := imageOf(t, repo, tools)
 		if out, err := image.output(t, repo, "npm ci"); err != nil {
@@ -47,15 +48,41 @@ func TestExampleBuildsAndRunsAfterInit(t *testing.T) {
 			t.Log("npm ci refuses the lockfile that npm wrote from this registry; npm install instead")
 			run(t, repo, "npm", "install", "--no-audit", "--no-fund")
 		}
-		app := image.assemble(t, repo, "npm run build")
+		app := image.assemble(t, repo, "npm run build", "drizzle")
 
 		s := startServices(t)
-		if out, err := output(t.Context(), app, s.env(), "node", "migrate.mjs"); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		for _, both := range [][]string{migrateAtOnce(app, s), migrateAtOnce(app, s)} {
+			for _, out := range both {
+				if strings.TrimSpace(out) != "migrations are in place" {
+					t.Errorf("the migrator said: %s", out)
+				}
+			}
+		}
+		if got := s.query(t, "select count(*)::text from drizzle.__drizzle_migrations"); got != "2" {
+			t.Errorf("Drizzle recorded %s migrations, want 2", got)
 		}
 		server := startApp(t, app, s)
-		checkHealth(t, server, s)
+		checkHealth(t, server, s, "tickets", "1.4.0")
+		if status, _, body := server.get(t, "/"); status != http.StatusOK || !strings.Contains(body, "0 tickets") {
+			t.Errorf("the page is %d: %s", status, body)
+		}
+		checkOutages(t, server, s)
 	})
+}
+
+// migrateAtOnce runs two bundled migrators at the same time and returns what they said.
+func migrateAtOnce(app string, s *services) []string {
+	outputs := make(chan string, 2)
+	for range 2 {
+		go func() {
+			out, err := output(context.Background(), app, s.env(), "node", "migrate.mjs")
+			if err != nil {
+				out += err.Error()
+			}
+			outputs <- out
+		}()
+	}
+	return []string{<-outputs, <-outputs}
 }
 
 func write(t *testing.T, dir string) {
@@ -66,7 +93,7 @@ func write(t *testing.T, dir string) {
 }
 
 // checkHealth expects 200 with everything up, in a form that a deploy can rely on.
-func checkHealth(t *testing.T, a *app, s *services) {
+func checkHealth(t *testing.T, a *app, s *services, name, version string) {
 	t.Helper()
 	status, header, body := a.get(t, "/api/health")
 	if status != http.StatusOK {
@@ -79,7 +106,7 @@ func checkHealth(t *testing.T, a *app, s *services) {
 		t.Errorf("Cache-Control is %q", got)
 	}
 	h := parseHealth(t, body)
-	if h.Status != "pass" || h.ReleaseID != release || h.Version != "0.1.0" || h.ServiceID != "erp" {
+	if h.Status != "pass" || h.ReleaseID != release || h.Version != version || h.ServiceID != name {
 		t.Errorf("unexpected health: %s", body)
 	}
 	for _, name := range []string{"postgres", "redis"} {
@@ -126,17 +153,7 @@ func checkOutages(t *testing.T, a *app, s *services) {
 // checkMigrations runs the bundled migrator as the release command does.
 func checkMigrations(t *testing.T, app string, s *services) {
 	// Two at once on an empty database, as two deploys would: each file is applied once.
-	outputs := make(chan string, 2)
-	for range 2 {
-		go func() {
-			out, err := output(context.Background(), app, s.env(), "node", "migrate.mjs")
-			if err != nil {
-				out += err.Error()
-			}
-			outputs <- out
-		}()
-	}
-	both := <-outputs + <-outputs
+	both := strings.Join(migrateAtOnce(app, s), "")
 	if strings.Count(both, "applied 0001_") != 1 || strings.Count(both, "applied 0002_") != 1 || !strings.Contains(both, "nothing to apply, 2") {
 		t.Fatalf("two migrators at once said:\n%s", both)
 	}
