@@ -78,7 +78,11 @@ func demoHealth(w http.ResponseWriter, r *http.Request, a *app) {
 	})
 }
 
+// pingDatabase asks the database for an answer; an app without one has nothing to ask.
 func pingDatabase(ctx context.Context, url string) error {
+	if url == "" {
+		return nil
+	}
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err

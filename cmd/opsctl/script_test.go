@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 			"exits":    cmdExits,
 			"waitenv":  cmdWaitenv,
 			"postgres": cmdPostgres,
+			"waitline": cmdWaitline,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -99,6 +100,36 @@ func cmdWaitenv(ts *testscript.TestScript, neg bool, args []string) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
 		if ok {
 			ts.Setenv(name, strings.Trim(value, `'"`))
+		}
+	}
+}
+
+// cmdWaitline waits until the files below a directory hold a text, so many
+// times: waitline DIR TEXT [TIMES].
+func cmdWaitline(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: waitline DIR TEXT [TIMES]")
+	}
+	times := 1
+	if len(args) == 3 {
+		var err error
+		times, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		found := 0
+		_ = filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				src, _ := os.ReadFile(path)
+				found += strings.Count(string(src), args[1])
+			}
+			return nil
+		})
+		if found >= times {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q was found %d times, not %d", args[1], found, times)
 		}
 	}
 }

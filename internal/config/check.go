@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,8 +39,8 @@ func (d *decoded) check(file string) {
 		c.oneOf("postgres.pool.mode", p.Postgres.Pool.Mode, "transaction", "session")
 		c.inRange("postgres.pool.max_connections", p.Postgres.Pool.MaxConnections, 1, 10000)
 	}
-	for name, e := range p.Environments {
-		c.environment("environments."+name, e)
+	for _, name := range slices.Sorted(maps.Keys(p.Environments)) {
+		c.environment("environments."+name, p.Environments[name])
 	}
 	c.backup(p.Backup)
 	for i, a := range p.Alerts {
@@ -64,7 +65,7 @@ func (c checker) fail(key, hint, format string, args ...any) {
 	if !ok {
 		n = &yaml.Node{Line: 1, Column: 1}
 	}
-	c.d.problems = append(c.d.problems, Problem{
+	c.d.add(Problem{
 		File: c.file, Line: n.Line, Col: n.Column, Key: key, Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
 }
@@ -109,7 +110,9 @@ func (c checker) environment(key string, e Environment) {
 	}
 	c.oneOf(key+".strategy", e.Strategy, "rolling", "immediate")
 	c.inRange(key+".instances", e.Instances, 1, 100)
-	c.match(key+".app", e.App, appName, "lower-case letters, digits and dashes, starting with a letter")
+	if _, written := c.d.places[key+".app"]; written { // a derived name is as good as the app's own
+		c.match(key+".app", e.App, appName, "lower-case letters, digits and dashes, starting with a letter")
+	}
 	for i, d := range e.Domains {
 		c.match(fmt.Sprintf("%s.domains[%d]", key, i), d, domain, "a host name such as erp.example.com")
 	}

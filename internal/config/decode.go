@@ -62,6 +62,11 @@ func decode(file string, src []byte) *decoded {
 	if len(doc.Content) > 0 {
 		w := walker{file: file, d: d}
 		w.object("", doc.Content[0], reflect.ValueOf(d.project).Elem())
+		if w.nodes > maxNodes { // what was read of it says nothing
+			d.project, d.places = Default(), map[string]*yaml.Node{}
+			d.problems = []Problem{{File: file, Line: 1, Col: 1, Message: fmt.Sprintf("expands to more than %d values", maxNodes)}}
+			return d
+		}
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		d.problems = append(d.problems, Problem{File: file, Line: 1, Col: 1, Message: "holds more than one YAML document"})
@@ -89,17 +94,30 @@ type walker struct {
 }
 
 func (w *walker) fail(n *yaml.Node, key, hint, format string, args ...any) {
-	w.d.problems = append(w.d.problems, Problem{
+	w.d.add(Problem{
 		File: w.file, Line: max(n.Line, 1), Col: max(n.Column, 1), Key: key, Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
+}
+
+// maxProblems is more than anybody reads.
+const maxProblems = 100
+
+// add notes a problem, once: through an alias the same mistake is met again and again.
+func (d *decoded) add(p Problem) {
+	if len(d.problems) >= maxProblems {
+		return
+	}
+	for _, have := range d.problems {
+		if have.Line == p.Line && have.Col == p.Col && (have.Message == p.Message || have.Key == p.Key) {
+			return
+		}
+	}
+	d.problems = append(d.problems, p)
 }
 
 // value decodes n into v, whatever kind it is.
 func (w *walker) value(path string, n *yaml.Node, v reflect.Value) {
 	if w.nodes++; w.nodes > maxNodes {
-		if w.nodes == maxNodes+1 {
-			w.fail(n, path, "", "expands to more than %d values", maxNodes)
-		}
 		return
 	}
 	if n.Kind == yaml.AliasNode {

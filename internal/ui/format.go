@@ -70,6 +70,5 @@ func Number(n int64) string {
 	return s
 }
 
-
 // Line writes a line.
 func Line(w io.Writer, text string) { fmt.Fprintln(w, text) }
