@@ -29,7 +29,7 @@ type clients struct {
 func connect(t *testing.T, s *emulator.Server) *clients {
 	t.Helper()
 	v := newValidator(t, s.URL())
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	f, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{Tokens: tokens.Parse(emulator.Token), Transport: v})
 	if err != nil {
@@ -69,7 +69,7 @@ func web(image string) *flygo.MachineConfig {
 				Type: ptr("http"), HTTPPath: ptr("/health"), HTTPMethod: ptr("get"), Interval: seconds(0.2), Timeout: seconds(2), GracePeriod: seconds(0.1),
 			}},
 		}},
-		StopConfig: &flygo.StopConfig{Timeout: seconds(1)},
+		StopConfig: &flygo.StopConfig{Timeout: seconds(5)}, // a program under the race detector takes a second to exit
 	}
 }
 
@@ -85,7 +85,7 @@ func (c *clients) launch(app string, cfg *flygo.MachineConfig) *flygo.Machine {
 
 func (c *clients) wait(app string, m *flygo.Machine, state string) {
 	c.t.Helper()
-	if err := c.flaps.Wait(c.ctx, app, m.ID, flaps.WithWaitStates(state), flaps.WithWaitVersion(m.Version), flaps.WithWaitTimeout(10*time.Second)); err != nil {
+	if err := c.flaps.Wait(c.ctx, app, m.ID, flaps.WithWaitStates(state), flaps.WithWaitVersion(m.Version), flaps.WithWaitTimeout(60*time.Second)); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -99,10 +99,11 @@ func (c *clients) machine(app, id string) *flygo.Machine {
 	return m
 }
 
-// eventually waits until cond is true.
+// eventually waits until cond is true. The limit is generous, for a machine
+// that does other things too.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if cond() {
 			return
 		}

@@ -73,6 +73,8 @@ type Server struct {
 	once sync.Once
 	err  error
 	stop chan struct{} // closed by Close: ends hanging answers
+	// backends keeps no connections: processes come and go on changing ports.
+	backends *http.Transport
 }
 
 // New makes an emulator and takes its address; Start begins to serve.
@@ -84,7 +86,7 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", opts.Listen, err)
 	}
-	s := &Server{opts: opts, ln: ln, stop: make(chan struct{})}
+	s := &Server{opts: opts, ln: ln, stop: make(chan struct{}), backends: &http.Transport{DisableKeepAlives: true}}
 	wopts := world.Options{
 		Exec: opts.Exec, WorkDir: opts.Dir, Dir: opts.StateDir, Now: opts.Now, Seed: opts.Seed, RestartBackoff: opts.RestartBackoff, Log: s.logf,
 	}

@@ -44,7 +44,7 @@ func (s *Server) proxy(rw http.ResponseWriter, r *http.Request, addr string, las
 			pr.Out.Header.Set("Fly-Client-IP", "127.0.0.1")
 		},
 		ErrorLog:  log.New(io.Discard, "", 0),
-		Transport: backendTransport,
+		Transport: s.backends,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if !last {
 				answered = false
@@ -57,6 +57,3 @@ func (s *Server) proxy(rw http.ResponseWriter, r *http.Request, addr string, las
 	p.ServeHTTP(rw, r)
 	return answered
 }
-
-// backendTransport keeps no connections: processes come and go on changing ports.
-var backendTransport = &http.Transport{DisableKeepAlives: true}

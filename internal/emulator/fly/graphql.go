@@ -31,12 +31,20 @@ type gqlError struct {
 	Extensions map[string]any `json:"extensions,omitempty"`
 }
 
+// maxDepth and maxWork bound what one query may cost.
+const (
+	maxDepth = 60
+	maxWork  = 50_000
+)
+
 // execution is one request being answered.
 type execution struct {
 	doc    *ast.QueryDocument
 	vars   map[string]any
 	errors []gqlError
 	fatal  *gqlError // the query does not fit the schema: no data at all
+	depth  int       // of nested objects and fragments
+	work   int       // objects answered so far
 }
 
 func (s *Server) graphql(r *http.Request) (reply, error) {
@@ -99,6 +107,13 @@ func gqlFailure(e gqlError) (reply, error) { return ok(map[string]any{"errors": 
 // object answers a selection on one object.
 func (x *execution) object(o *object, sel ast.SelectionSet, path []any) map[string]any {
 	out := map[string]any{}
+	x.depth++
+	x.work++
+	defer func() { x.depth-- }()
+	if x.depth > maxDepth || x.work > maxWork { // a fragment that contains itself ends here, too
+		x.fail("Query is too deep or too large", "queryTooLarge", path)
+		return nil
+	}
 	for _, s := range sel {
 		switch s := s.(type) {
 		case *ast.Field:

@@ -33,8 +33,6 @@ type Options struct {
 	TakenNames []string
 	// HostSuffixes make an app's public addresses: APP + "." + suffix.
 	HostSuffixes []string
-	// Port is where the public addresses are reached; it shows in the addresses that people read.
-	Port func() int
 	// Lag hides a new app or machine from reads for that long (eventual consistency).
 	Lag time.Duration
 	// PageSize is the most items a list answers with; 0 means no limit of its own.

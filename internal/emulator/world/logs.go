@@ -81,19 +81,26 @@ type lineWriter struct {
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.buf = append(w.buf, p...)
-	for {
-		i := bytes.IndexByte(w.buf, '\n')
-		if i < 0 && len(w.buf) < maxLineLen {
-			return len(p), nil
+	for rest := p; len(rest) > 0; {
+		part, after, ended := bytes.Cut(rest, []byte{'\n'})
+		rest = after
+		for len(w.buf)+len(part) > maxLineLen {
+			n := maxLineLen - len(w.buf)
+			w.buf = append(w.buf, part[:n]...)
+			w.line()
+			part = part[n:]
 		}
-		line, rest := w.buf, []byte(nil)
-		if i >= 0 {
-			line, rest = w.buf[:i], w.buf[i+1:]
+		w.buf = append(w.buf, part...)
+		if ended {
+			w.line()
 		}
-		w.emit(string(bytes.TrimRight(line, "\r")))
-		w.buf = append([]byte(nil), rest...)
 	}
+	return len(p), nil
+}
+
+func (w *lineWriter) line() {
+	w.emit(string(bytes.TrimRight(w.buf, "\r")))
+	w.buf = w.buf[:0]
 }
 
 // flush emits an unfinished last line.
@@ -102,6 +109,6 @@ func (w *lineWriter) flush() {
 	defer w.mu.Unlock()
 	if len(w.buf) > 0 {
 		w.emit(string(w.buf))
-		w.buf = nil
+		w.buf = w.buf[:0]
 	}
 }
