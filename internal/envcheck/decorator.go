@@ -11,7 +11,6 @@ const (
 	decUse    = iota + 1 // opsctl acts on it
 	decIgnore            // valid, of no consequence here
 	decRefuse            // needs a plugin or varlock's run time
-	decNote              // a note for people, such as @todo
 )
 
 var rootDecorators = map[string]int{
@@ -30,6 +29,7 @@ var itemDecorators = map[string]int{
 	"dynamic": decIgnore, "static": decIgnore, "icon": decIgnore, "placeholder": decIgnore, "proxy": decIgnore,
 }
 
+// noteDecorators are notes for people, which varlock only warns of.
 var noteDecorators = []string{"todo", "see", "note"}
 
 // repeatable decorators are written as calls and may stand several times.
@@ -47,9 +47,6 @@ func known(name string, root bool) int {
 			return decRefuse
 		}
 	}
-	if slices.Contains(noteDecorators, name) {
-		return decNote
-	}
 	return table[name]
 }
 
@@ -58,6 +55,7 @@ func known(name string, root bool) int {
 func (p *schemaParser) decorators(b *commentBlock) {
 	e := &exprParser{src: p.src, off: p.off, comment: true}
 	defer func() { p.off = e.off }()
+	stray := false
 	for {
 		e.blanks()
 		c := e.peek()
@@ -65,7 +63,10 @@ func (p *schemaParser) decorators(b *commentBlock) {
 			return
 		}
 		if c != '@' {
-			p.report(p.src.pos(e.off), "schema-stray", Warning, "", "text among decorators is ignored", "put it on a comment line of its own")
+			if !stray {
+				p.report(p.src.pos(e.off), "schema-stray", Warning, "", "text among decorators is ignored", "put it on a comment line of its own")
+			}
+			stray = true
 			for e.off < len(p.src.text) && e.peek() != ' ' && e.peek() != '\n' {
 				e.off++
 			}
@@ -74,6 +75,11 @@ func (p *schemaParser) decorators(b *commentBlock) {
 		d, err := p.decorator(e)
 		if err != nil {
 			p.syntax(err, "")
+			return
+		}
+		if slices.Contains(noteDecorators, d.Name) {
+			p.report(d.Pos, "schema-note", Warning, "", "@"+d.Name+" is read as a decorator without effect", "write it without @")
+			e.off = p.src.lineEnd(min(e.off, len(p.src.text)))
 			return
 		}
 		b.decorators = append(b.decorators, d)
@@ -100,7 +106,7 @@ func (p *schemaParser) decorator(e *exprParser) (Decorator, *syntaxError) {
 		e.off = next
 	}
 	if c := e.peek(); err == nil && e.off < len(p.src.text) && !isBlank(c) && c != '\n' && c != '#' {
-		err = e.fail(e.off, "expected a blank after @"+d.Name, "quote the value")
+		err = e.fail(e.off, "expected a blank after @"+d.Name, `quote the value; a pattern with brackets is written regex("...")`)
 	}
 	return d, err
 }

@@ -21,16 +21,17 @@ func RenderExample(s *Schema) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, exampleHead, baseName(s.Name))
 	for _, block := range s.Blocks {
-		if block.Gap && block.Kind != BlockDivider || block.Kind == BlockDivider && !block.Header {
+		if block.Kind == BlockDivider && block.Header && strings.Trim(block.Lines[0], "#-=* \t") == "" {
+			continue // the line that ends the header
+		}
+		if block.Gap || block.Kind == BlockDivider {
 			blankLine(&b)
 		}
 		switch block.Kind {
 		case BlockComment:
 			writeComment(&b, block.Lines)
 		case BlockDivider:
-			if !block.Header {
-				b.WriteString(block.Lines[0] + "\n")
-			}
+			b.WriteString(block.Lines[0] + "\n")
 		case BlockItem:
 			if block.Item == nil || s.byKey[block.Item.Key] != block.Item {
 				continue

@@ -30,9 +30,6 @@ func (p *schemaParser) misplaced(d Decorator, root bool, key string) bool {
 		return true
 	case kind == decIgnore:
 		return false
-	case kind == decNote:
-		p.report(d.Pos, "schema-note", Warning, key, "@"+d.Name+" is read as a decorator without effect", "write it without @")
-		return false
 	case kind == decRefuse:
 		if d.Name == "disable" && d.Value != nil && d.Value.Kind == NodeBool {
 			return false
@@ -50,8 +47,15 @@ func (p *schemaParser) misplaced(d Decorator, root bool, key string) bool {
 	if root {
 		table = rootDecorators
 	}
-	p.report(d.Pos, "schema-decorator", Error, key, "unknown decorator @"+d.Name, didYouMean(d.Name, slices.Sorted(maps.Keys(table))))
+	p.report(d.Pos, "schema-decorator", Error, key, "unknown decorator @"+d.Name, decoratorFix(d.Name, table))
 	return false
+}
+
+func decoratorFix(name string, table map[string]int) string {
+	if s := suggest(name, slices.Sorted(maps.Keys(table))); s != "" {
+		return "did you mean @" + s + "?"
+	}
+	return "write it without @ if it is a comment"
 }
 
 // twice reports a second use of a single-use decorator.
@@ -97,7 +101,7 @@ func (p *schemaParser) root() {
 				v = "true"
 			}
 			if v != "true" && v != "false" && v != "infer" {
-				p.report(d.Pos, "schema-decorator", Error, "", "@defaultRequired is true, false or infer", didYouMean(v, []string{"true", "false", "infer"}))
+				p.report(d.Pos, "schema-decorator", Error, "", "@defaultRequired is true, false or infer", "write @defaultRequired=true")
 				continue
 			}
 			p.schema.DefaultRequired = v
