@@ -33,6 +33,9 @@ type Options struct {
 	TakenNames []string
 	// HostSuffixes make an app's public addresses: APP + "." + suffix.
 	HostSuffixes []string
+	// Port is where apps answer under APP.localhost, which their GraphQL appUrl
+	// then says; nil means that appUrl is the usual https://APP.fly.dev.
+	Port func() int
 	// Lag hides a new app or machine from reads for that long (eventual consistency).
 	Lag time.Duration
 	// PageSize is the most items a list answers with; 0 means no limit of its own.
