@@ -36,6 +36,9 @@ func TestGraphQL(t *testing.T) {
 	if app.Name != "shop" || app.Status != "deployed" || app.ImageDetails.Tag != "v1" || len(app.Machines.Nodes) != 1 {
 		t.Errorf("app %+v", app)
 	}
+	if app.AppURL != s.AppURL("shop") {
+		t.Errorf("appUrl %s, want %s", app.AppURL, s.AppURL("shop"))
+	}
 	compact, err := c.gql.GetAppCompact(c.ctx, "shop")
 	check("appcompact", err)
 	if compact.Organization == nil || compact.Organization.Slug != "personal" {
