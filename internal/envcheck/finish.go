@@ -81,20 +81,16 @@ func (p *schemaParser) twice(ds []Decorator, key string) {
 
 func (p *schemaParser) root() {
 	p.twice(p.schema.Header, "")
+	for _, d := range p.schema.Header { // first, because the others may ask forEnv()
+		if d.Name == "currentEnv" || d.Name == "envFlag" {
+			p.currentEnv(d)
+		}
+	}
 	for _, d := range p.schema.Header {
 		if !p.misplaced(d, true, "") {
 			continue
 		}
 		switch d.Name {
-		case "currentEnv":
-			if d.Value == nil || d.Value.Kind != NodeCall || d.Value.Text != "ref" {
-				p.report(d.Pos, "schema-decorator", Error, "", "@currentEnv takes a plain reference", "write @currentEnv=$APP_ENV")
-				continue
-			}
-			p.currentEnv(refName(d.Value), d.Pos)
-		case "envFlag":
-			p.report(d.Pos, "schema-deprecated", Warning, "", "@envFlag is the old spelling of @currentEnv", "write @currentEnv=$"+text(d.Value))
-			p.currentEnv(text(d.Value), d.Pos)
 		case "defaultRequired":
 			v := text(d.Value)
 			if d.Value == nil {
@@ -113,9 +109,20 @@ func (p *schemaParser) root() {
 	}
 }
 
-func (p *schemaParser) currentEnv(key string, pos Pos) {
+// currentEnv takes @currentEnv=$NAME, or @envFlag=NAME as it was once written.
+func (p *schemaParser) currentEnv(d Decorator) {
+	key := text(d.Value)
+	switch {
+	case d.Name == "envFlag":
+		p.report(d.Pos, "schema-deprecated", Warning, "", "@envFlag is the old spelling of @currentEnv", "write @currentEnv=$"+key)
+	case d.Value == nil || refName(d.Value) == "":
+		p.report(d.Pos, "schema-decorator", Error, "", "@currentEnv takes a plain reference", "write @currentEnv=$APP_ENV")
+		return
+	default:
+		key = refName(d.Value)
+	}
 	if p.schema.byKey[key] == nil {
-		p.report(pos, "schema-reference", Error, "", "@currentEnv names "+key+", which is no item of this file", didYouMean(key, p.schema.Keys()))
+		p.report(d.Pos, "schema-reference", Error, "", "@currentEnv names "+key+", which is no item of this file", didYouMean(key, p.schema.Keys()))
 		return
 	}
 	p.schema.CurrentEnv = key

@@ -1,0 +1,157 @@
+package envcheck
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestTypes lists, for each type and option, values that pass and values that
+// do not, parted by blanks. An underscore stands for a blank in a value.
+func TestTypes(t *testing.T) {
+	tests := []struct{ typ, good, bad string }{
+		{"string", "a", ""},
+		{"string(minLength=2, maxLength=3)", "ab abc", "a abcd"},
+		{"string(isLength=2)", "ab 😀", "a abc"}, // UTF-16 units, as JavaScript counts
+		{"string(startsWith=a, endsWith=z)", "az abz", "a z za"},
+		{`string(matches=regex("^a(b|c)$"))`, "ab ac", "a abc"},
+		{`string(matches=/^ab$/i)`, "ab AB", "abc"},
+		{"string(toUpperCase=true, startsWith=A)", "a A", "b"},
+		{"number", "1 -1.5 .5 1e3", "x 1x 0x10 1_000 NaN Infinity"},
+		{"number(min=1, max=3)", "1 3", "0 4"},
+		{"number(isDivisibleBy=5)", "0 10", "7"},
+		{"number(isInt=true)", "1", ""},
+		{"number(min=1, coerceToMinMaxRange=true)", "0", ""},
+		{"boolean", "true FALSE yes no on off 1 0 t f", "2 maybe y"},
+		{"url", "https://a.b postgres://u:p@h:5432/d redis://h", "a.b /x http:// :// https://a_b.c"},
+		{"url(prependHttps=true)", "a.b https://a.b", "http://"},
+		{"url(allowedDomains=[a.b, c.d:80])", "https://a.b/x http://c.d:80", "https://c.d https://x.a.b"},
+		{"url(noTrailingSlash=true)", "https://a.b https://a.b/x", "https://a.b/ https://a.b/x/"},
+		{`url(matches=regex("^https:"))`, "https://a", "http://a"},
+		{"enum(a, 1)", "a 1", "b 01"},
+		{"email", "a@b.c a.b+c@d.example", "a a@b a@b. @b.c a_b@c.d"},
+		{"port", "0 65535", "65536 -1 1.0 1e3 x +1"},
+		{"port(min=1024, max=2000)", "1024", "80 3000"},
+		{"ip", "127.0.0.1", "::1 256.0.0.1 x"},
+		{"ip(version=6)", "::1", "127.0.0.1"},
+		{"semver", "1.2.3 1.2.3-rc.1+b", "1.2 v1.2.3 01.2.3"},
+		{"isoDate", "2026-01-31 2026-01-31T10:00:00Z 2026-01-31T10:00:00.5+02:00", "2026-02-30 31.1.2026"},
+		{"uuid", "123e4567-e89b-12d3-a456-426614174000 00000000-0000-0000-0000-000000000000", "123e4567 123e4567-e89b-72d3-a456-426614174000"},
+		{"md5", "d41d8cd98f00b204e9800998ecf8427e", "D41D8CD98F00B204E9800998ECF8427E d41d"},
+		{"duration", "30s 500ms 2days 1.5h 1000 3weeks", "s 30x fast"},
+		{"duration(min=1s, max=1m)", "1s 60000", "999 61s"},
+		{"array(number)", "1,2 1,_2", "1,x"},
+		{"array(separator=;)", "a;b", ""},
+		{"array(format=json, minLength=2)", `["a","b"]`, `["a"] a,b`},
+		{"array(unique=true, maxLength=2)", "a,b", "a,a a,b,c"},
+		{"record", `{"a":1} {}`, "a [1]"},
+		{"record(number, entriesMinLength=1)", `{"a":1}`, `{} {"a":"x"}`},
+		{"simple-object", `{"a":{}}`, "1 x"},
+	}
+	seen := map[string]bool{}
+	for _, tt := range tests {
+		s, findings := ParseSchema("s", []byte("# @type="+tt.typ+"\nK=\n"))
+		if len(findings) > 0 {
+			t.Errorf("%s: %+v", tt.typ, findings)
+			continue
+		}
+		typ := s.Item("K").Type
+		seen[typ.Name] = true
+		e := newEvaluator(s, "development", func(string) (string, bool) { return "", false })
+		for _, v := range strings.Fields(tt.good) {
+			if p := e.checkType(typ, strings.ReplaceAll(v, "_", " ")); p.msg != "" {
+				t.Errorf("%s: %q %s", tt.typ, v, p.msg)
+			}
+		}
+		for _, v := range strings.Fields(tt.bad) {
+			if p := e.checkType(typ, strings.ReplaceAll(v, "_", " ")); p.level != Error {
+				t.Errorf("%s accepts %q (%+v)", tt.typ, v, p)
+			}
+		}
+	}
+	for name := range typeDefs {
+		if !seen[name] {
+			t.Errorf("the type %s has no test", name)
+		}
+	}
+}
+
+// TestFunctions evaluates defaults in an environment called production, where SET=v is given.
+func TestFunctions(t *testing.T) {
+	tests := []struct{ expr, want string }{
+		{"plain # comment", "plain"},
+		{`"a\nb \"c\" \$x"`, "a\nb \"c\" $x"},
+		{`'a\nb $SET'`, `a\nb $SET`},
+		{"$SET", "v"},
+		{"a-${SET}-b", "a-v-b"},
+		{"${EMPTY:-d}", "d"},
+		{"${EMPTY-d}", "d"},
+		{"ref(SET)", "v"},
+		{"concat(a, $SET, b)", "avb"},
+		{"fallback($EMPTY, '', x, y)", "x"},
+		{"if(eq($SET, v), yes, no)", "yes"},
+		{"if(not($SET), yes, no)", "no"},
+		{"if(isEmpty($EMPTY), yes, no)", "yes"},
+		{"ifs(false, a, eq($SET, v), b, c)", "b"},
+		{"ifs(false, a, c)", "c"},
+		{"if(forEnv(staging, production), yes, no)", "yes"},
+		{"if(0, yes, no)", "no"},
+		{"remap($SET, a, 1, v, 2, 3)", "2"},
+		{`remap($SET, regex("^[uv]$"), m, other)`, "m"},
+		{"remap($SET, a, 1, other)", "other"},
+		{"\"\"\"two\nlines\"\"\"", "two\nlines"},
+		{"{\"a\": 1}", `{"a": 1}`},
+		{"undefined", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		s, findings := ParseSchema("s", []byte("# @currentEnv=$APP_ENV\n# ---\nAPP_ENV=production\nSET=\nEMPTY=\nK="+tt.expr+"\n"))
+		if len(findings) > 0 {
+			t.Errorf("%s: %+v", tt.expr, findings)
+			continue
+		}
+		e := newEvaluator(s, "production", func(key string) (string, bool) { return "v", key == "SET" })
+		if got := e.key("K"); got.text != tt.want {
+			t.Errorf("%s = %q, want %q", tt.expr, got.text, tt.want)
+		}
+	}
+}
+
+func TestImports(t *testing.T) {
+	p := project{
+		".env.schema":        "# @import(./shared/.env.schema, omit=[SKIPPED])\n# @import(./gone, allowMissing=true)\n# @import(./off, enabled=forEnv(test)) @currentEnv=$APP_ENV\n# ---\nAPP_ENV=development\n# @optional\nOWN=$SHARED\n",
+		"shared/.env.schema": "# @defaultSensitive=false @defaultRequired=true\n# @import(../.env.schema)\n# ---\n# @type=port\nSHARED=\nSKIPPED=\nOWN=2\n",
+		".env":               "SHARED=x\n",
+	}
+	_, text := p.check(t, Options{})
+	want := ".env:1:8 error type SHARED is not a port number (0 to 65535) | \n" +
+		"shared/.env.schema:2:3 error schema-import schemas import each other in a circle, or more than 10 deep | remove one @import\n"
+	if text != want {
+		t.Errorf("got\n%swant\n%s", text, want)
+	}
+	delete(p, "shared/.env.schema")
+	if _, text := p.check(t, Options{}); !strings.Contains(text, ".env.schema:1:3 error schema-import") {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+func TestConditions(t *testing.T) {
+	schema := `# @currentEnv=$APP_ENV @defaultSensitive=false
+# ---
+APP_ENV=local
+# @required=if(eq($MODE, smtp), true, false)
+SMTP_URL=
+# @optional
+MODE=
+`
+	for _, tt := range []struct{ env, file, want string }{
+		{"", "MODE=smtp\n", "SMTP_URL is required in local"},
+		{"", "MODE=log\n", ""},
+		{"", "MODE=smtp\nAPP_ENV=demo\n", "required in demo"},
+		{"staging", "MODE=smtp\nAPP_ENV=demo\n", "required in staging"},
+	} {
+		_, text := project{".env.schema": schema, ".env": tt.file}.check(t, Options{Env: tt.env})
+		if (tt.want == "") != (text == "") || !strings.Contains(text, tt.want) {
+			t.Errorf("%q in %q: got %q, want %q", tt.file, tt.env, text, tt.want)
+		}
+	}
+}
