@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/opsctl/opsctl/internal/postgres"
 )
 
 // Facts is what the server itself says of a database in one snapshot, apart
@@ -187,7 +189,7 @@ func (f *Facts) count(ctx context.Context, conn *pgx.Conn) error {
 		if t.Kind != "table" {
 			continue
 		}
-		sql := "SELECT count(*) FROM ONLY " + t.key() + " " + t.condition
+		sql := "SELECT count(*) FROM ONLY " + postgres.QuoteIdent(t.Schema) + "." + postgres.QuoteIdent(t.Name) + " " + t.condition
 		if err := conn.QueryRow(ctx, sql).Scan(&t.Rows); err != nil {
 			return fmt.Errorf("count the rows of %s: %w", t.key(), err)
 		}

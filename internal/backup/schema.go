@@ -165,13 +165,13 @@ func sequences(entries []archive.Entry) ([]Sequence, error) {
 	return out, nil
 }
 
-// ident is a quoted, qualified name.
+// ident is a qualified name for people, and the key of comparisons. It is not
+// for SQL: keywords stay bare.
 func ident(schema, name string) string { return quoteIdent(schema) + "." + quoteIdent(name) }
 
 var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
-// quoteIdent quotes where people would: keywords are quoted by the caller's
-// qualification, since schema.keyword is legal.
+// quoteIdent quotes a name where people would.
 func quoteIdent(name string) string {
 	if plainName.MatchString(name) {
 		return name
