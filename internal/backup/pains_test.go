@@ -106,8 +106,16 @@ func TestADumpThatDoesNotRestoreIsNotProven(t *testing.T) {
 	exec(t, url, `CREATE TABLE b (x int); INSERT INTO b VALUES (1);
 		CREATE FUNCTION has_b() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN EXISTS (SELECT FROM public.b); END $$;
 		CREATE TABLE a (x int CHECK (has_b())); INSERT INTO a VALUES (1)`)
-	v := f.verify(t, f.create(t, url).ID)
+	o := f.verifyOptions(f.create(t, url).ID)
+	o.Jobs = 1 // with two, b may be there in time
+	v, err := Verify(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	notProven(t, v, "restore", v.ID)
+	if len(v.Differences) == 0 {
+		return
+	}
 	if text := v.Differences[0].Text; !strings.Contains(text, "pg_restore failed") {
 		t.Errorf("text %q", text)
 	}
