@@ -46,7 +46,7 @@ bench: build ## Run the benchmarks
 	go test -run '^$$' -bench . -benchtime 1s ./...
 
 golden: ## Write the golden files anew, to be read with git diff
-	go test ./... -run 'Golden|Report|Scaffold|Render' -update
+	go test $$(grep -rl '"update"' --include='*_test.go' internal cmd | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 	UPDATE_SCRIPTS=1 go test ./cmd/opsctl -run TestScripts
 
 fuzz: ## Run each fuzz target for FUZZTIME

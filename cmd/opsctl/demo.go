@@ -143,6 +143,4 @@ func (d *demo) close(keep bool) error {
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.a.io.Out, format+"\n", args...) }
 
-func (d *demo) proved(format string, args ...any) {
-	d.summary = append(d.summary, fmt.Sprintf(format, args...))
-}
+func (d *demo) proved(line string) { d.summary = append(d.summary, line) }

@@ -25,8 +25,7 @@ func (d *demo) sh(ctx context.Context, wantExit int, command string) error {
 	cmd.Stdout, cmd.Stderr = d.a.io.Raw()
 	err := execx.Run(ctx, cmd)
 	got := 0
-	var failed *execx.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*execx.Error](err); ok {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -102,13 +101,13 @@ func (d *demo) start(ctx context.Context, shown, log string, args ...string) (*b
 		Path: filepath.Join(d.dir, "bin", "opsctl"), Args: args, Dir: d.app, Env: d.environ(), Stdout: f, Stderr: f,
 	})
 	if err != nil {
-		f.Close()
+		_ = f.Close() // a log that nobody reads any more
 		return nil, err
 	}
 	b := &background{process: p, done: make(chan error, 1)}
 	go func() {
 		b.done <- p.Wait()
-		f.Close()
+		_ = f.Close() // a log that nobody reads any more
 	}()
 	return b, nil
 }

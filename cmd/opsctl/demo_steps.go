@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,9 +73,7 @@ func (d *demo) startEmulator(ctx context.Context) error {
 		return err
 	}
 	d.say("%s . ../emulator.env", ui.Cyan("$"))
-	for name, value := range vars {
-		d.env[name] = value
-	}
+	maps.Copy(d.env, vars)
 	return d.export(map[string]string{
 		// The example's own release command is `node migrate.mjs`; opsctl stands in for it here.
 		"OPSCTL_RELEASE_COMMAND":       "../bin/opsctl,demo,app,migrate",

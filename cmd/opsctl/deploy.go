@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -117,11 +118,12 @@ func joinWords(words []string) string {
 	case 1:
 		return words[0]
 	default:
-		out := words[0]
+		var out strings.Builder
+		out.WriteString(words[0])
 		for _, w := range words[1 : n-1] {
-			out += ", " + w
+			out.WriteString(", " + w)
 		}
-		return out + " and " + words[n-1]
+		return out.String() + " and " + words[n-1]
 	}
 }
 

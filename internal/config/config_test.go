@@ -66,7 +66,7 @@ func TestTheDesignsExampleIsValid(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	tests := []struct{ name, src, want string }{
-		{"unknown key", "verison: 1\n", `opsctl.yaml:1:1: unknown key "verison" (did you mean "version"?)`},
+		{"unknown key", "version: 1\n", `opsctl.yaml:1:1: unknown key "version" (did you mean "version"?)`},
 		{"twice", "version: 1\nversion: 1\n", `opsctl.yaml:2:1: key "version" stands already on line 1`},
 		{"list for a mapping", "web: [1]\n", "opsctl.yaml:1:6: web must be a mapping of keys, not a list"},
 		{"text for a list", "release: {command: pnpm migrate}\n", `opsctl.yaml:1:20: release.command must be a list, not "pnpm migrate" (write it as [a, b])`},
@@ -180,8 +180,8 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 	}
 	properties := schema["properties"].(map[string]any)
 	model := reflect.TypeFor[Project]()
-	for i := range model.NumField() {
-		key, _, _ := strings.Cut(model.Field(i).Tag.Get("yaml"), ",")
+	for field := range model.Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		if _, ok := properties[key]; !ok && key != "-" {
 			t.Errorf("the schema lacks %q", key)
 		}

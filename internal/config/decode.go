@@ -127,7 +127,7 @@ func (w *walker) value(path string, n *yaml.Node, v reflect.Value) {
 	if n.Tag == "!!null" {
 		return // "key:" with nothing behind it leaves the default
 	}
-	if _, own := v.Addr().Interface().(yaml.Unmarshaler); own {
+	if _, own := reflect.TypeAssert[yaml.Unmarshaler](v.Addr()); own {
 		w.scalar(path, n, v)
 		return
 	}

@@ -145,8 +145,7 @@ func (l *Loader) userFile() string {
 }
 
 func rootCause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -94,8 +95,11 @@ func torn(f *os.File) bool {
 
 func (j *Journal) trim() error {
 	info, err := os.Stat(j.path)
-	if err != nil || info.Size() < maxJournal {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil || info.Size() < maxJournal {
+		return err
 	}
 	src, err := os.ReadFile(j.path)
 	if err != nil {
@@ -162,8 +166,8 @@ func (j *Journal) Runs() ([]Run, error) {
 		run.fold(r)
 	}
 	out := make([]Run, 0, len(order))
-	for i := len(order) - 1; i >= 0; i-- {
-		out = append(out, *order[i])
+	for _, o := range slices.Backward(order) {
+		out = append(out, *o)
 	}
 	return out, nil
 }

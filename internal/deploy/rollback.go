@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -43,7 +44,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 		return Result{Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
 	}
 	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}}
-	p.Changes = []Change{{Action: Replace, Object: "release", Old: fmt.Sprint(state.Current.Version), New: fmt.Sprint(to.Version), Reason: "rollback"}}
+	p.Changes = []Change{{Action: Replace, Object: "release", Old: strconv.Itoa(state.Current.Version), New: strconv.Itoa(to.Version), Reason: "rollback"}}
 	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
 	var err error
 	if p.CutOff, err = e.cutOff(); err != nil {

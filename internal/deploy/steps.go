@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ func (r *run) openRelease(ctx context.Context) (string, error) {
 	want.Image, want.Label, want.Timeout = r.p.Image.Pinned(), r.id, r.p.Request.Gate.Timeout
 	opened, err := r.Platform.BeginRelease(ctx, r.p.Request.App.Name, want)
 	r.release = opened // also when only its status could not be set: it has to be closed then
-	return fmt.Sprintf("%d", opened.Version), err
+	return strconv.Itoa(opened.Version), err
 }
 
 // changedSecrets are the names of the secrets whose values are not known to be set.

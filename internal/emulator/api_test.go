@@ -172,7 +172,7 @@ func TestAddressesVolumesAndCertificates(t *testing.T) {
 		t.Errorf("type v5: %d", code)
 	}
 
-	v, err := c.flaps.CreateVolume(c.ctx, "shop", flygo.CreateVolumeRequest{Name: "data", Region: "fra", SizeGb: ptr(2)})
+	v, err := c.flaps.CreateVolume(c.ctx, "shop", flygo.CreateVolumeRequest{Name: "data", Region: "fra", SizeGb: new(2)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestAddressesVolumesAndCertificates(t *testing.T) {
 	if err != nil || len(snaps) != 1 || snaps[0].Status != "created" {
 		t.Fatalf("snapshots %+v %v", snaps, err)
 	}
-	_, err = c.flaps.CreateVolume(c.ctx, "shop", flygo.CreateVolumeRequest{Name: "small", SizeGb: ptr(1), SnapshotID: &snaps[0].ID})
+	_, err = c.flaps.CreateVolume(c.ctx, "shop", flygo.CreateVolumeRequest{Name: "small", SizeGb: new(1), SnapshotID: &snaps[0].ID})
 	wantStatus(t, "a volume smaller than its snapshot", err, 400)
 	if _, needs, err := c.flaps.ExtendVolume(c.ctx, "shop", v.ID, 5); err != nil || !needs {
 		t.Errorf("extend: %v %v", needs, err)

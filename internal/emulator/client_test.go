@@ -49,7 +49,7 @@ func (c *clients) app(name string) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
 
 func seconds(n float64) *flygo.Duration {
 	return &flygo.Duration{Duration: time.Duration(n * float64(time.Second))}
@@ -64,9 +64,9 @@ func web(image string) *flygo.MachineConfig {
 		Guest:    &flygo.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 256},
 		Services: []flygo.MachineService{{
 			Protocol: "tcp", InternalPort: 3000,
-			Ports: []flygo.MachinePort{{Port: ptr(80), Handlers: []string{"http"}}, {Port: ptr(443), Handlers: []string{"http", "tls"}}},
+			Ports: []flygo.MachinePort{{Port: new(80), Handlers: []string{"http"}}, {Port: new(443), Handlers: []string{"http", "tls"}}},
 			Checks: []flygo.MachineServiceCheck{{
-				Type: ptr("http"), HTTPPath: ptr("/health"), HTTPMethod: ptr("get"), Interval: seconds(0.2), Timeout: seconds(2), GracePeriod: seconds(0.1),
+				Type: new("http"), HTTPPath: new("/health"), HTTPMethod: new("get"), Interval: seconds(0.2), Timeout: seconds(2), GracePeriod: seconds(0.1),
 			}},
 		}},
 		StopConfig: &flygo.StopConfig{Timeout: seconds(5)}, // a program under the race detector takes a second to exit

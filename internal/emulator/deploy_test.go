@@ -103,7 +103,7 @@ func TestReleaseCommand(t *testing.T) {
 	c := connect(t, s)
 	c.app("shop")
 	self := selfPath(t)
-	if _, err := c.flaps.UpdateAppSecrets(c.ctx, "shop", map[string]*string{"DATABASE_URL": ptr("from-a-secret")}); err != nil {
+	if _, err := c.flaps.UpdateAppSecrets(c.ctx, "shop", map[string]*string{"DATABASE_URL": new("from-a-secret")}); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -171,7 +171,7 @@ func TestSecretsAreStaged(t *testing.T) {
 		}
 		return out.Version
 	}
-	v1 := set(ptr("one"))
+	v1 := set(new("one"))
 	m := c.launch("shop", web("shop:v1"))
 	c.healthy("shop", m.ID)
 	env := func() string {
@@ -181,7 +181,7 @@ func TestSecretsAreStaged(t *testing.T) {
 	if got := env(); got != "one" {
 		t.Errorf("KEY=%q, want one", got)
 	}
-	v2 := set(ptr("two"))
+	v2 := set(new("two"))
 	if v2 <= v1 {
 		t.Errorf("version went from %d to %d", v1, v2)
 	}
@@ -207,7 +207,7 @@ func TestSecretsAreStaged(t *testing.T) {
 	if err != nil || len(list) != 0 {
 		t.Errorf("list %v %v", list, err)
 	}
-	_, err = c.flaps.Update(c.ctx, "shop", flygo.LaunchMachineInput{ID: m.ID, Config: web("shop:v1"), MinSecretsVersion: ptr(uint64(99))}, "")
+	_, err = c.flaps.Update(c.ctx, "shop", flygo.LaunchMachineInput{ID: m.ID, Config: web("shop:v1"), MinSecretsVersion: new(uint64(99))}, "")
 	wantStatus(t, "an unknown secrets version", err, http.StatusBadRequest)
 }
 

@@ -304,8 +304,8 @@ func TestTopLevelChecks(t *testing.T) {
 	cfg := web("shop:sick")
 	cfg.Services[0].Checks = nil
 	cfg.Checks = map[string]flygo.MachineCheck{
-		"alive": {Type: ptr("tcp"), Port: ptr(3000), Interval: seconds(0.2), Timeout: seconds(1)},
-		"ready": {Type: ptr("http"), Port: ptr(3000), HTTPPath: ptr("/health"), Interval: seconds(0.2), Timeout: seconds(1)},
+		"alive": {Type: new("tcp"), Port: new(3000), Interval: seconds(0.2), Timeout: seconds(1)},
+		"ready": {Type: new("http"), Port: new(3000), HTTPPath: new("/health"), Interval: seconds(0.2), Timeout: seconds(1)},
 	}
 	m := c.launch("shop", cfg)
 	eventually(t, "tcp passes and http doesn't", func() bool {
@@ -317,7 +317,7 @@ func TestTopLevelChecks(t *testing.T) {
 	}
 	up := *cfg
 	ready := cfg.Checks["ready"]
-	ready.Kind = ptr(flygo.MachineCheckKindReadiness)
+	ready.Kind = new(flygo.MachineCheckKindReadiness)
 	up.Checks = map[string]flygo.MachineCheck{"ready": ready}
 	m2, err := c.flaps.Update(c.ctx, "shop", flygo.LaunchMachineInput{ID: m.ID, Config: &up}, "")
 	if err != nil {

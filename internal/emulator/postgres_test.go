@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"testing"
@@ -104,9 +105,7 @@ func TestBadPostgresRequests(t *testing.T) {
 		{"disk_size_gb", 5, 422}, {"plan", "", 422},
 	} {
 		body := map[string]any{}
-		for k, v := range base {
-			body[k] = v
-		}
+		maps.Copy(body, base)
 		body[tt.key] = tt.val
 		if code, doc := c.call("POST", "/v1/postgres", body); code != tt.code || doc["status"] != nil {
 			t.Errorf("%s=%v: %d %v, want %d and no status word", tt.key, tt.val, code, doc, tt.code)

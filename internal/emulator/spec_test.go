@@ -19,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // specFile is a published schema of a platform. They are not part of the tree.
@@ -198,7 +199,7 @@ func (v *validator) graphql(body, answer []byte) {
 		v.t.Errorf("graphql: not JSON: %s -> %s", body, answer)
 		return
 	}
-	doc, errs := gqlparser.LoadQuery(v.schema, in.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(v.schema, in.Query, rules.NewDefaultRules())
 	if errs != nil {
 		if len(out.Errors) == 0 {
 			v.t.Errorf("graphql: the emulator answered a query that does not fit the schema: %v", errs)

@@ -118,8 +118,7 @@ func (p *Process) Wait() error {
 		return nil
 	}
 	exit := -1
-	var ee *exec.ExitError
-	if errors.As(err, &ee) {
+	if ee, ok := errors.AsType[*exec.ExitError](err); ok {
 		exit = ee.ExitCode()
 	}
 	if ctxErr := context.Cause(p.ctx); ctxErr != nil {

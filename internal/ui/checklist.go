@@ -58,7 +58,7 @@ func (c *Checklist) Note(text string) {
 	if c.quiet {
 		return
 	}
-	for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+	for l := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		fmt.Fprintln(c.w, "    "+Faint(l))
 	}
 }

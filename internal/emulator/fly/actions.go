@@ -180,7 +180,7 @@ func (s *Server) waitMachine(r *http.Request) (reply, error) {
 	q := r.URL.Query()
 	states := map[world.State]bool{}
 	for _, v := range q["state"] {
-		for _, st := range strings.Split(v, ",") {
+		for st := range strings.SplitSeq(v, ",") {
 			states[world.State(st)] = true
 		}
 	}

@@ -3,6 +3,7 @@ package fly
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"sort"
 	"strings"
@@ -155,16 +156,10 @@ func (s *Server) spec(a *app, m *machine) world.Spec {
 	case len(c.Init.Entrypoint)+len(c.Init.Cmd) > 0:
 		sp.Argv = append(append([]string{}, c.Init.Entrypoint...), c.Init.Cmd...)
 	}
-	for k, v := range m.secrets {
-		sp.Env[k] = v
-	}
-	for k, v := range c.Env {
-		sp.Env[k] = v
-	}
+	maps.Copy(sp.Env, m.secrets)
+	maps.Copy(sp.Env, c.Env)
 	sp.Identity = s.identity(a, m)
-	for k, v := range sp.Identity {
-		sp.Env[k] = v
-	}
+	maps.Copy(sp.Env, sp.Identity)
 	sp.Port, sp.Checks = c.checks()
 	return sp
 }

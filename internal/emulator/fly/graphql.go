@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -58,9 +59,8 @@ func (s *Server) graphql(r *http.Request) (reply, error) {
 	}
 	doc, err := parser.ParseQuery(&ast.Source{Input: in.Query})
 	if err != nil {
-		var ge *gqlerror.Error
 		msg := err.Error()
-		if errors.As(err, &ge) {
+		if ge, ok := errors.AsType[*gqlerror.Error](err); ok {
 			msg = ge.Message
 		}
 		return gqlFailure(gqlError{Message: "Parse error: " + msg, Extensions: map[string]any{"code": "parseError"}})
@@ -118,7 +118,7 @@ func (x *execution) object(o *object, sel ast.SelectionSet, path []any) map[stri
 		switch s := s.(type) {
 		case *ast.Field:
 			if x.included(s.Directives) {
-				v := x.field(o, s, append(path[:len(path):len(path)], s.Alias))
+				v := x.field(o, s, append(slices.Clip(path), s.Alias))
 				out[s.Alias] = merged(out[s.Alias], v)
 			}
 		case *ast.InlineFragment:
@@ -226,7 +226,7 @@ func (x *execution) field(o *object, f *ast.Field, path []any) any {
 	case []*object:
 		list := make([]any, 0, len(v))
 		for i, o := range v {
-			list = append(list, x.object(o, f.SelectionSet, append(path[:len(path):len(path)], i)))
+			list = append(list, x.object(o, f.SelectionSet, append(slices.Clip(path), i)))
 		}
 		return list
 	default:
@@ -236,8 +236,7 @@ func (x *execution) field(o *object, f *ast.Field, path []any) any {
 
 // gqlCode is the extensions.code that an error gets.
 func gqlCode(err error) string {
-	var e *apiError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*apiError](err); ok {
 		switch e.code {
 		case http.StatusNotFound:
 			return "NOT_FOUND"

@@ -15,7 +15,7 @@ type lease struct {
 	expires                   time.Time
 }
 
-func (s *Server) newLease(m *machine, ttl int, description string) *lease {
+func (s *Server) newLease(ttl int, description string) *lease {
 	d := time.Duration(ttl) * time.Second
 	return &lease{nonce: s.w.Hex(12), owner: s.opts.Email, description: description, ttl: d, expires: s.w.Now().Add(d)}
 }
@@ -87,7 +87,7 @@ func (s *Server) acquireLease(r *http.Request) (reply, error) {
 		l.expires = s.w.Now().Add(l.ttl)
 		return ok(l.envelope(m.version))
 	}
-	m.lease = s.newLease(m, in.TTL, in.Description)
+	m.lease = s.newLease(in.TTL, in.Description)
 	return ok(m.lease.envelope(m.version))
 }
 

@@ -2,6 +2,7 @@ package fly
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"time"
 
@@ -140,7 +141,7 @@ func (s *Server) createMachine(r *http.Request) (reply, error) {
 	s.attachVolumes(a, m)
 	doc := s.machineDoc(m)
 	if in.LeaseTTL > 0 {
-		m.lease = s.newLease(m, in.LeaseTTL, "")
+		m.lease = s.newLease(in.LeaseTTL, "")
 		doc["nonce"] = m.lease.nonce
 	}
 	return ok(doc)
@@ -204,7 +205,7 @@ func (s *Server) updateMachine(r *http.Request) (reply, error) {
 	s.attachVolumes(a, m)
 	doc := s.machineDoc(m)
 	if in.LeaseTTL > 0 {
-		m.lease = s.newLease(m, in.LeaseTTL, "")
+		m.lease = s.newLease(in.LeaseTTL, "")
 		doc["nonce"] = m.lease.nonce
 	}
 	return ok(doc)
@@ -319,9 +320,7 @@ func compat(doc map[string]any) map[string]any {
 		return doc
 	}
 	out := make(map[string]any, len(doc))
-	for k, v := range doc {
-		out[k] = v
-	}
+	maps.Copy(out, doc)
 	list := make([]any, len(services))
 	for i, svc := range services {
 		list[i] = svc
@@ -330,9 +329,7 @@ func compat(doc map[string]any) map[string]any {
 			continue
 		}
 		c := make(map[string]any, len(old))
-		for k, v := range old {
-			c[k] = v
-		}
+		maps.Copy(c, old)
 		c["autostop"] = old["autostop"] == "stop"
 		list[i] = c
 	}

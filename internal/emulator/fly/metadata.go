@@ -1,7 +1,9 @@
 package fly
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -15,8 +17,8 @@ func (s *Server) listVersions(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	docs := make([]any, 0, len(m.versions))
-	for i := len(m.versions) - 1; i >= 0; i-- {
-		docs = append(docs, map[string]any{"version": m.versions[i].version, "user_config": m.versions[i].doc})
+	for _, v := range slices.Backward(m.versions) {
+		docs = append(docs, map[string]any{"version": v.version, "user_config": v.doc})
 	}
 	return ok(docs)
 }
@@ -68,9 +70,7 @@ func (s *Server) getMetadata(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	out := map[string]string{}
-	for k, v := range m.config.Metadata {
-		out[k] = v
-	}
+	maps.Copy(out, m.config.Metadata)
 	return ok(out)
 }
 
@@ -111,14 +111,10 @@ func (s *Server) changeMetadata(r *http.Request, change func(map[string]string))
 		return reply{}, err
 	}
 	md, doc := map[string]string{}, map[string]any{}
-	for k, v := range m.config.Metadata {
-		md[k] = v
-	}
+	maps.Copy(md, m.config.Metadata)
 	change(md)
 	full := map[string]any{}
-	for k, v := range m.doc {
-		full[k] = v
-	}
+	maps.Copy(full, m.doc)
 	for k, v := range md {
 		doc[k] = v
 	}

@@ -2,6 +2,7 @@ package fly
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -180,7 +181,7 @@ func (s *Server) gqlCreateBuild(in map[string]any) (any, error) {
 	if _, err := s.appArg(str(in, "appName")); err != nil {
 		return nil, err
 	}
-	return payload("CreateBuildPayload", in, map[string]any{"id": fmt.Sprint(s.num()), "status": "started"}), nil
+	return payload("CreateBuildPayload", in, map[string]any{"id": strconv.FormatInt(s.num(), 10), "status": "started"}), nil
 }
 
 func addOnPlans() []*object {

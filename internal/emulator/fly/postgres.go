@@ -3,9 +3,10 @@ package fly
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"sort"
+	"strconv"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -169,7 +170,7 @@ func (s *Server) clusterReply(c *cluster) map[string]any {
 	}
 	d["endpoints"] = map[string]any{"primary": map[string]any{"direct": direct, "pooler": pooler}}
 	d["cpu_kind"], d["cpus"], d["memory_mb"], d["disk_size_gb"], d["replicas"] = "shared", 2, 1024, c.diskGB, 1
-	d["pg_major_version"], d["postgis_enabled"] = fmt.Sprint(c.major), c.postgis
+	d["pg_major_version"], d["postgis_enabled"] = strconv.Itoa(c.major), c.postgis
 	d["storage_provisioned_bytes"], d["storage_used_bytes"] = int64(c.diskGB)<<30, 0
 	d["organization"] = map[string]any{"name": orgName(c.org), "slug": c.org}
 	return map[string]any{"data": d}
@@ -279,8 +280,8 @@ func detach(r *http.Request, c *cluster) (reply, error) {
 
 func listPGBackups(_ *http.Request, c *cluster) (reply, error) {
 	docs := make([]any, 0, len(c.backups))
-	for i := len(c.backups) - 1; i >= 0; i-- {
-		b := c.backups[i]
+	for _, b := range slices.Backward(c.backups) {
+
 		docs = append(docs, map[string]any{
 			"id": b.id, "type": b.typ, "status": "completed", "size_bytes": 0, "started_at": stamp(b.at), "finished_at": stamp(b.at),
 		})

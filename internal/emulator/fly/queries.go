@@ -3,6 +3,7 @@ package fly
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -239,7 +240,7 @@ func (s *Server) imageObject(img world.Image) *object {
 	}
 	return &object{"Image", map[string]any{
 		"id": img.Digest, "digest": img.Digest, "ref": img.Ref(), "absoluteRef": img.Ref(), "label": img.Tag, "registry": img.Registry,
-		"repository": img.Repository, "tag": tag, "compressedSize": img.Size, "compressedSizeFull": fmt.Sprint(img.Size), "manifest": manifest,
+		"repository": img.Repository, "tag": tag, "compressedSize": img.Size, "compressedSizeFull": strconv.FormatInt(img.Size, 10), "manifest": manifest,
 		"createdAt": stamp(s.w.Now()),
 	}}
 }

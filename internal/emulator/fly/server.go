@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -118,9 +120,7 @@ func (s *Server) handle(pattern string, f endpoint) {
 			s.fail(rw, r, err)
 			return
 		}
-		for k, v := range rep.header {
-			rw.Header()[k] = v
-		}
+		maps.Copy(rw.Header(), rep.header)
 		if rep.body == nil {
 			rw.WriteHeader(rep.code)
 			return
@@ -185,17 +185,15 @@ func (s *Server) authorized(r *http.Request) bool {
 }
 
 func (s *Server) validTokens(joined string) bool {
-	for _, t := range strings.Split(joined, ",") {
+	for t := range strings.SplitSeq(joined, ",") {
 		if t = strings.TrimSpace(t); t == "" {
 			continue
 		}
 		if len(s.opts.ValidTokens) == 0 {
 			return true
 		}
-		for _, v := range s.opts.ValidTokens {
-			if t == v {
-				return true
-			}
+		if slices.Contains(s.opts.ValidTokens, t) {
+			return true
 		}
 	}
 	return false

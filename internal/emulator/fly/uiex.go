@@ -222,13 +222,13 @@ func (s *Server) readLogs(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	q := r.URL.Query()
-	after, limit := int64(0), logPage
+	var after int64
 	if t := q.Get("next_token"); t == "" {
 		after = max(0, a.w.Logs.Last()-logTail)
 	} else if after, err = strconv.ParseInt(t, 10, 64); err != nil {
 		return reply{}, fail(http.StatusBadRequest, "invalid next_token")
 	}
-	lines, last := a.w.Logs.After(after, limit, func(l world.LogLine) bool {
+	lines, last := a.w.Logs.After(after, logPage, func(l world.LogLine) bool {
 		return (q.Get("instance") == "" || q.Get("instance") == l.Machine) && (q.Get("region") == "" || q.Get("region") == l.Region)
 	})
 	data := make([]any, 0, len(lines))

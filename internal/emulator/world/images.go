@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -82,7 +83,7 @@ func (im *Images) Resolve(ref string) (Image, bool) {
 		return Image{}, false
 	}
 	rec := httptest.NewRecorder()
-	im.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/manifests/"+id, nil))
+	im.handler.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v2/"+repo+"/manifests/"+id, nil))
 	if rec.Code != http.StatusOK {
 		return Image{}, false
 	}

@@ -2,8 +2,10 @@ package world
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"sort"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -307,11 +309,9 @@ func (m *Machine) launch(spec Spec, port int) (process, error) {
 		dir = m.home()
 	}
 	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": m.home()}
-	for k, v := range spec.Env {
-		env[k] = v
-	}
+	maps.Copy(env, spec.Env)
 	if port > 0 {
-		env["PORT"] = fmt.Sprint(port)
+		env["PORT"] = strconv.Itoa(port)
 	}
 	list := make([]string, 0, len(env))
 	for k, v := range env {

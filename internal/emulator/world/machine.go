@@ -2,7 +2,9 @@ package world
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -141,11 +143,9 @@ func (m *Machine) Snapshot() Snapshot {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	s := Snapshot{State: m.state, Cordoned: m.cordoned, Checks: append([]CheckStatus(nil), m.checks...), Reached: map[State]bool{}}
-	for k, v := range m.reached {
-		s.Reached[k] = v
-	}
-	for i := len(m.events) - 1; i >= 0; i-- {
-		s.Events = append(s.Events, m.events[i])
+	maps.Copy(s.Reached, m.reached)
+	for _, v := range slices.Backward(m.events) {
+		s.Events = append(s.Events, v)
 	}
 	if len(s.Events) > 0 {
 		s.Changed = s.Events[0].Time

@@ -44,7 +44,7 @@ func (p *osProcess) Done() <-chan Exit               { return p.done }
 // startProcess starts argv. Its output goes to out line by line.
 func (w *World) startProcess(argv, env []string, dir string, emit func(string)) (process, error) {
 	out := &lineWriter{emit: emit}
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // running the user's command is the purpose
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // running the user's command is the purpose; it ends by the machine's own signals
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, out, out
 	// A grandchild that keeps the pipe open must not hold up the exit.
 	cmd.WaitDelay = 200 * time.Millisecond

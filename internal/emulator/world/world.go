@@ -12,6 +12,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -193,7 +194,7 @@ func (w *World) DeleteApp(name string) {
 		return
 	}
 	for _, m := range a.Machines() {
-		m.Destroy(true)
+		_ = m.Destroy(true) // it is gone already if this fails
 	}
 }
 
@@ -222,10 +223,8 @@ func (w *World) AppByHost(host string) *App {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, a := range w.apps {
-		for _, h := range a.hosts {
-			if h == host {
-				return a
-			}
+		if slices.Contains(a.hosts, host) {
+			return a
 		}
 	}
 	return nil

@@ -35,36 +35,36 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func self(t testing.TB) string {
-	t.Helper()
+func self(tb testing.TB) string {
+	tb.Helper()
 	path, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func newWorld(t testing.TB, opts Options) *World {
-	t.Helper()
+func newWorld(tb testing.TB, opts Options) *World {
+	tb.Helper()
 	opts.RestartBackoff = 5 * time.Millisecond
 	w, err := New(opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := w.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return w
 }
 
-func await(t testing.TB, w *World, what string, cond func() bool) {
-	t.Helper()
+func await(tb testing.TB, w *World, what string, cond func() bool) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := w.Await(ctx, cond); err != nil {
-		t.Fatalf("gave up waiting until %s", what)
+		tb.Fatalf("gave up waiting until %s", what)
 	}
 }
 
@@ -145,9 +145,7 @@ func TestAnyOrderOfRequests(t *testing.T) {
 		for i := range ops {
 			ops[i] = rng.IntN(6)
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			for _, op := range ops {
 				switch op {
 				case 0:
@@ -166,7 +164,7 @@ func TestAnyOrderOfRequests(t *testing.T) {
 			}
 			m.SetCordoned(false)
 			m.Update(spec, true)
-		}()
+		})
 	}
 	wg.Wait()
 	await(t, w, "all take traffic", func() bool { return len(app.Backends()) == len(machines) })

@@ -72,7 +72,7 @@ func machineConfig(base *fly.MachineConfig, r platform.Release) *fly.MachineConf
 func services(have []fly.MachineService, r platform.Release) []fly.MachineService {
 	web := fly.MachineService{
 		Autostop:  fly.Pointer(fly.MachineAutostopOff),
-		Autostart: fly.Pointer(true),
+		Autostart: new(true),
 		Concurrency: &fly.MachineServiceConcurrency{
 			Type: "requests", SoftLimit: 200, HardLimit: 250,
 		},
@@ -83,14 +83,14 @@ func services(have []fly.MachineService, r platform.Release) []fly.MachineServic
 	web.Protocol, web.InternalPort = "tcp", r.Port
 	if len(web.Ports) == 0 {
 		web.Ports = []fly.MachinePort{
-			{Port: fly.Pointer(80), Handlers: []string{"http"}, ForceHTTPS: true},
-			{Port: fly.Pointer(443), Handlers: []string{"http", "tls"}},
+			{Port: new(80), Handlers: []string{"http"}, ForceHTTPS: true},
+			{Port: new(443), Handlers: []string{"http", "tls"}},
 		}
 	}
 	web.Checks = nil
 	if r.Health != "" {
 		web.Checks = []fly.MachineServiceCheck{{
-			Type: fly.Pointer("http"), HTTPMethod: fly.Pointer("GET"), HTTPPath: fly.Pointer(r.Health),
+			Type: new("http"), HTTPMethod: new("GET"), HTTPPath: new(r.Health),
 			Interval: &checkInterval, Timeout: &checkTimeout, GracePeriod: &checkGrace,
 		}}
 	}

@@ -48,8 +48,7 @@ func status(err error) int {
 }
 
 func requestID(err error) string {
-	var direct *apiError
-	if errors.As(err, &direct) {
+	if direct, ok := errors.AsType[*apiError](err); ok {
 		return direct.requestID
 	}
 	return flaps.GetErrorRequestID(err)
@@ -61,8 +60,7 @@ func explain(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	var known *errs.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*errs.Error](err); ok {
 		return err
 	}
 	st := status(err)
@@ -89,12 +87,10 @@ func explain(err error, format string, args ...any) error {
 
 // innermost is the API's own words, without fly-go's "failed to ..." around them.
 func innermost(err error) string {
-	var fe *flaps.FlapsError
-	if errors.As(err, &fe) {
+	if fe, ok := errors.AsType[*flaps.FlapsError](err); ok {
 		return fe.Error()
 	}
-	var ae *apiError
-	if errors.As(err, &ae) {
+	if ae, ok := errors.AsType[*apiError](err); ok {
 		return ae.Error()
 	}
 	return err.Error()

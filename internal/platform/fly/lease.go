@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -121,9 +122,7 @@ func (p *Platform) held() map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := make(map[string]string, len(p.nonces))
-	for k, v := range p.nonces {
-		out[k] = v
-	}
+	maps.Copy(out, p.nonces)
 	return out
 }
 

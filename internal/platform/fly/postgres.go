@@ -2,7 +2,6 @@ package fly
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -157,7 +156,7 @@ func (p *Platform) database(ctx context.Context, id string) (*platform.Database,
 func postgresURL(user *url.Userinfo, e endpoint) string {
 	u := url.URL{Scheme: "postgresql", User: user, Host: e.Host, Path: "/" + postgresDatabase}
 	if e.Port != 0 {
-		u.Host = net.JoinHostPort(e.Host, fmt.Sprint(e.Port))
+		u.Host = net.JoinHostPort(e.Host, strconv.Itoa(e.Port))
 	}
 	return u.String()
 }

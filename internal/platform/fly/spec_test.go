@@ -18,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // validator is a transport that holds every request of the adapter against
@@ -127,7 +128,7 @@ func (v *validator) graphql(body []byte) {
 		v.t.Errorf("graphql: %v", err)
 		return
 	}
-	if _, err := gqlparser.LoadQuery(v.schema, in.Query); err != nil {
+	if _, err := gqlparser.LoadQueryWithRules(v.schema, in.Query, rules.NewDefaultRules()); err != nil {
 		v.t.Errorf("graphql: %v\n%s", err, in.Query)
 	}
 }
