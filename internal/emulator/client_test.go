@@ -49,8 +49,6 @@ func (c *clients) app(name string) {
 	}
 }
 
-//go:fix inline
-
 func seconds(n float64) *flygo.Duration {
 	return &flygo.Duration{Duration: time.Duration(n * float64(time.Second))}
 }
