@@ -66,7 +66,7 @@ func TestTheDesignsExampleIsValid(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	tests := []struct{ name, src, want string }{
-		{"unknown key", "version: 1\n", `opsctl.yaml:1:1: unknown key "version" (did you mean "version"?)`},
+		{"unknown key", "vrsion: 1\n", `opsctl.yaml:1:1: unknown key "vrsion" (did you mean "version"?)`},
 		{"twice", "version: 1\nversion: 1\n", `opsctl.yaml:2:1: key "version" stands already on line 1`},
 		{"list for a mapping", "web: [1]\n", "opsctl.yaml:1:6: web must be a mapping of keys, not a list"},
 		{"text for a list", "release: {command: pnpm migrate}\n", `opsctl.yaml:1:20: release.command must be a list, not "pnpm migrate" (write it as [a, b])`},
