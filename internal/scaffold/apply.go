@@ -106,7 +106,8 @@ func applyOne(ctx context.Context, root *os.Root, c Change, opts ApplyOptions) (
 }
 
 // keepOriginal copies the file to FILE.orig, or FILE.orig.2 and so on: an earlier
-// copy may be the only one of what the user wrote.
+// copy may be the only one of what the user wrote. Who may not read the file may
+// not read the copy either.
 func keepOriginal(root *os.Root, c Change) error {
 	name := c.Path + ".orig"
 	for n := 2; ; n++ {
@@ -115,7 +116,7 @@ func keepOriginal(root *os.Root, c Change) error {
 			return err
 		}
 		if old == nil && why == "" {
-			return write(root, name, c.Old, nil)
+			return writeLike(root, c.Path, name, c.Old, nil)
 		}
 		if why == "" && string(old) == string(c.Old) {
 			return nil
@@ -127,11 +128,16 @@ func keepOriginal(root *os.Root, c Change) error {
 	}
 }
 
-// write replaces a file in one step. want is the content that the plan saw; a file
-// that has changed since is a conflict.
+// write replaces a file in one step and keeps its mode. want is the content that the
+// plan saw; a file that has changed since is a conflict.
 func write(root *os.Root, name string, data, want []byte) error {
-	mode := fs.FileMode(0o644)
-	if info, err := root.Lstat(name); err == nil {
+	return writeLike(root, name, name, data, want)
+}
+
+// writeLike is write with the mode of another file, like.
+func writeLike(root *os.Root, like, name string, data, want []byte) error {
+	mode := fs.FileMode(0) // as the umask has it
+	if info, err := root.Lstat(like); err == nil {
 		mode = info.Mode().Perm()
 	}
 	now, why, err := current(root, name)
@@ -158,12 +164,23 @@ func write(root *os.Root, name string, data, want []byte) error {
 	return nil
 }
 
+// writeTemp writes a new file. With a mode it is readable by nobody else before it
+// has that mode, whatever the umask.
 func writeTemp(root *os.Root, tmp string, data []byte, mode fs.FileMode) error {
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	first := fs.FileMode(0o644)
+	if mode != 0 {
+		first = 0o600
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, first)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	if mode != 0 {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -3,8 +3,10 @@ package scaffold
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -82,6 +84,33 @@ func TestApplyKeepsEveryOriginal(t *testing.T) {
 	for name, want := range map[string]string{"Dockerfile.orig": "one", "Dockerfile.orig.2": "two", "Dockerfile.orig.3": "three"} {
 		if got := content(t, dir, name); got != "FROM "+want+"\n" {
 			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
+
+// The original may hold what others must not read: its copy is no more open than it
+// was, and the file itself keeps its mode.
+func TestApplyKeepsTheMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no file modes")
+	}
+	for _, mode := range []fs.FileMode{0o600, 0o640, 0o664, 0o755} {
+		dir := small(t)
+		if err := os.Chmod(filepath.Join(dir, "Dockerfile"), mode); err != nil {
+			t.Fatal(err)
+		}
+		_, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"Dockerfile", "Dockerfile.orig"} {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := info.Mode().Perm(); got != mode {
+				t.Errorf("%s is %v, the original was %v", name, got, mode)
+			}
 		}
 	}
 }
