@@ -55,6 +55,7 @@ func (a *app) target(command, platformFlag string) (target, error) {
 func (a *app) platform(ctx context.Context, name string) (platform.Platform, error) {
 	switch name {
 	case "fly":
+		a.redact.Add(a.getenv("FLY_API_TOKEN"), a.getenv("FLY_ACCESS_TOKEN"))
 		return fly.New(ctx, fly.Options{Lookup: a.lookup, HTTP: a.httpOptions()})
 	case "railway", "render", "compose":
 		return nil, errs.New(errs.Usage, "this opsctl does not deploy to %s yet", name).WithHint("use --platform fly")

@@ -84,19 +84,51 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return r.failed(ctx, err)
 	}
-	defer func() {
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if err := lease.Release(release); err != nil {
-			r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
-		}
-	}()
+	defer r.unlock(ctx, lease)
+	if err := r.stillAsPlanned(ctx); err != nil {
+		return r.failed(ctx, err)
+	}
 	for _, s := range r.steps() {
 		if err := r.do(ctx, s); err != nil {
 			return r.failed(ctx, err)
 		}
 	}
 	return Deployed, nil
+}
+
+// unlock gives the platform's lock back, also after an interruption.
+func (r *run) unlock(ctx context.Context, lease platform.Lease) {
+	if lease == nil {
+		return
+	}
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := lease.Release(release); err != nil {
+		r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
+	}
+}
+
+// stillAsPlanned refuses to go on when somebody else deployed between the plan
+// and the lock: the plan, and the release to return to, would be wrong.
+func (r *run) stillAsPlanned(ctx context.Context) error {
+	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
+	if errs.CodeOf(err) == errs.NotFound && r.p.Observed.State == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	version := func(s *platform.State) int {
+		if s == nil || s.Current == nil {
+			return 0
+		}
+		return s.Current.Version
+	}
+	if was, is := version(r.p.Observed.State), version(state); was != is {
+		return errs.New(errs.Conflict, "%q was changed since it was planned: release %d, now %d", r.p.Request.App.Name, was, is).
+			WithHint("run the same command again")
+	}
+	return nil
 }
 
 // do runs one step and tells the journal and the listener.

@@ -307,6 +307,20 @@ func assertNoSecretOnDisk(t *testing.T, dir string, secrets ...string) {
 	}
 }
 
+// What was planned before somebody else deployed must not be carried out.
+func TestAStalePlanIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.mustDeploy(t, f.request("shop:v1"))
+	stale, err := f.engine.Prepare(f.ctx, f.request("shop:v2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.mustDeploy(t, f.request("shop:v2"))
+	if _, err := f.engine.Apply(f.ctx, stale); errs.ExitCode(err) != 6 || !strings.Contains(err.Error(), "changed since it was planned") {
+		t.Errorf("a stale plan: %v", err)
+	}
+}
+
 func TestRollbackReturnsToTheReleaseBefore(t *testing.T) {
 	f := newFixture(t)
 	f.mustDeploy(t, f.request("shop:v1"))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -79,16 +78,7 @@ func (r *run) rollback(ctx context.Context, path string) (Outcome, error) {
 			return r.probe(ctx, r.url+path, "")
 		}},
 	}
-	defer func() {
-		if lease == nil {
-			return
-		}
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if err := lease.Release(release); err != nil {
-			r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
-		}
-	}()
+	defer func() { r.unlock(ctx, lease) }()
 	for _, s := range steps {
 		if err := r.do(ctx, s); err != nil {
 			if ctx.Err() != nil {

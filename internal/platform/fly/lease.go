@@ -20,11 +20,12 @@ const leaseTTL = 20 * time.Second
 
 // leaseSet is a lease on every machine of an app.
 type leaseSet struct {
-	p    *Platform
-	app  string
-	stop context.CancelFunc
-	done chan struct{}
-	once sync.Once
+	p      *Platform
+	app    string
+	holder string
+	stop   context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
 }
 
 // leaseAnswer is the envelope of the lease endpoint; the published schema shows
@@ -49,7 +50,7 @@ func (p *Platform) Lock(ctx context.Context, app, holder string) (platform.Lease
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	set := &leaseSet{p: p, app: app, stop: stop, done: make(chan struct{})}
+	set := &leaseSet{p: p, app: app, holder: holder, stop: stop, done: make(chan struct{})}
 	for _, m := range machines {
 		if err := p.acquire(ctx, app, m.ID, holder); err != nil {
 			close(set.done)
@@ -111,7 +112,7 @@ func (s *leaseSet) renew(ctx context.Context) {
 		case <-tick.C:
 			for id := range s.p.held() {
 				// A lease that cannot be renewed shows at the next change of the machine, as a conflict.
-				_ = s.p.acquire(ctx, s.app, id, "")
+				_ = s.p.acquire(ctx, s.app, id, s.holder)
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func (p *Platform) versions(ctx context.Context, app, id string) ([]*fly.Machine
 // It gives up early when the machine stops, fails or keeps crashing.
 func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, timeout time.Duration) error {
 	deadline := p.now().Add(timeout)
-	exitsBefore := len(exits(want))
+	since := lastEvent(want)
 	var last *fly.Machine
 	for {
 		m, err := p.flaps.Get(ctx, app, want.ID)
@@ -116,7 +116,7 @@ func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, tim
 			return explain(err, "watch machine %s", want.ID)
 		default:
 			last = m
-			done, err := verdict(m, want.InstanceID, exitsBefore)
+			done, err := verdict(m, want.InstanceID, since)
 			if err != nil {
 				return p.withLog(ctx, app, m.ID, err)
 			}
@@ -134,16 +134,16 @@ func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, tim
 }
 
 // verdict tells whether a machine is up and well (true), not yet (false), or beyond hope (error).
-func verdict(m *fly.Machine, version string, exitsBefore int) (bool, error) {
-	crashes := exits(m)
-	if n := len(crashes) - exitsBefore; n >= crashLimit {
+func verdict(m *fly.Machine, version string, since int64) (bool, error) {
+	crashes := exits(m, since)
+	if n := len(crashes); n >= crashLimit {
 		return false, errs.New(errs.Failure, "machine %s keeps crashing: exit code %d, %d times", m.ID, crashes[0].ExitCode, n)
 	}
 	switch m.State {
 	case "failed", fly.MachineStateDestroyed, "launch_failed":
 		return false, errs.New(errs.Failure, "machine %s is %s", m.ID, m.State)
 	case fly.MachineStateStopped:
-		if len(crashes) > exitsBefore {
+		if len(crashes) > 0 {
 			return false, errs.New(errs.Failure, "machine %s stopped: exit code %d", m.ID, crashes[0].ExitCode)
 		}
 		return false, nil
@@ -159,11 +159,21 @@ func verdict(m *fly.Machine, version string, exitsBefore int) (bool, error) {
 	return i.Health == platform.Healthy && len(m.Checks) > 0 || !wanted, nil
 }
 
-// exits lists the exits that were not asked for, newest first.
-func exits(m *fly.Machine) []*fly.MachineExitEvent {
+// lastEvent is the time of a machine's newest event, in the API's milliseconds.
+func lastEvent(m *fly.Machine) int64 {
+	newest := int64(0)
+	for _, e := range m.Events {
+		newest = max(newest, e.Timestamp)
+	}
+	return newest
+}
+
+// exits lists the exits after a moment that were not asked for, newest first.
+// Counting them by time, not by number, holds also where the API keeps few events.
+func exits(m *fly.Machine, since int64) []*fly.MachineExitEvent {
 	var out []*fly.MachineExitEvent
 	for _, e := range m.Events {
-		if e.Type == "exit" && e.Request != nil && e.Request.ExitEvent != nil && !e.Request.ExitEvent.RequestedStop {
+		if e.Timestamp > since && e.Type == "exit" && e.Request != nil && e.Request.ExitEvent != nil && !e.Request.ExitEvent.RequestedStop {
 			out = append(out, e.Request.ExitEvent)
 		}
 	}
