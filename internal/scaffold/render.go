@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -61,7 +62,7 @@ func newView(s *Stack, opts Options) View {
 	if opts.App != "" {
 		v.App = opts.App
 	}
-	v.Database = strings.ReplaceAll(v.App, "-", "_")
+	v.Database = databaseName(v.App)
 	if s.PM.Version != "" {
 		v.InstallPM = s.PM.Name + "@" + s.PM.Version
 	}
@@ -105,9 +106,27 @@ func splitEnv(v *View) (public []string, other []EnvView) {
 	return public, other
 }
 
-// LocalDatabaseURL is the URL inside docker-compose.yml; the password is compose's to fill in.
+// reservedRole matches the names that PostgreSQL keeps for itself, quoted or not, and
+// those that its image has created already.
+var reservedRole = regexp.MustCompile(`^(postgres|template0|template1|public|none|pg_.*)$`)
+
+// databaseName is the app's name as that of its local database and role.
+func databaseName(app string) string {
+	name := strings.ReplaceAll(app, "-", "_")
+	if reservedRole.MatchString(name) {
+		return "app_" + name
+	}
+	return name
+}
+
+// LocalPassword is the local database's password in docker-compose.yml: that of .env,
+// or the one of the schema's examples, so that both fit without being set.
+func (v View) LocalPassword() string { return "${POSTGRES_PASSWORD:-" + v.Database + "}" }
+
+// LocalDatabaseURL is the URL inside docker-compose.yml; the password is compose's to
+// fill in, and the schema keeps it to characters that need no escape here.
 func (v View) LocalDatabaseURL(host string) string {
-	return fmt.Sprintf("postgresql://%s:${POSTGRES_PASSWORD:?set it in .env, see .env.example}@%s:5432/%s", v.Database, host, v.Database)
+	return fmt.Sprintf("postgresql://%s:%s@%s:5432/%s", v.Database, v.LocalPassword(), host, v.Database)
 }
 
 // ExampleDatabaseURL is a URL for the database of docker-compose.yml, from outside.
