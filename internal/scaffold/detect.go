@@ -62,14 +62,17 @@ func detect(fsys fs.FS, folder string) (*Stack, error) {
 	if err := s.detectRouter(fsys); err != nil {
 		return nil, err
 	}
-	s.detectLanguage(fsys, m)
+	s.detectLanguage(fsys)
 	s.detectConfig(fsys)
 	s.detectServices(m)
-	if err := s.detectMigrations(fsys, m); err != nil {
+	if err := s.detectMigrations(fsys); err != nil {
 		return nil, err
 	}
-	s.detectBuild(fsys, m)
-	if err := s.detectEnv(fsys); err != nil {
+	s.detectBuild(m)
+	if err := s.detectFolders(fsys, m); err != nil {
+		return nil, err
+	}
+	if err := s.scanSources(fsys); err != nil {
 		return nil, err
 	}
 	s.notes(fsys, m)
@@ -134,7 +137,7 @@ func (s *Stack) detectRouter(fsys fs.FS) error {
 	return unknownStack("there is no app, src/app, pages or src/pages folder")
 }
 
-func (s *Stack) detectLanguage(fsys fs.FS, m *manifest) {
+func (s *Stack) detectLanguage(fsys fs.FS) {
 	if isFile(fsys, "tsconfig.json") {
 		s.TypeScript = true
 		s.because("language", "TypeScript", "tsconfig.json", 0, "there is a tsconfig.json")

@@ -47,7 +47,7 @@ func (s *Stack) detectServices(m *manifest) {
 	}
 }
 
-func (s *Stack) detectMigrations(fsys fs.FS, m *manifest) error {
+func (s *Stack) detectMigrations(fsys fs.FS) error {
 	switch s.ORM {
 	case "prisma":
 		s.detectPrisma(fsys)

@@ -42,9 +42,10 @@ func isProvided(name string) bool {
 	return slices.ContainsFunc(providedPrefix, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
-// detectEnv lists the variables that the code reads. Files that init writes are left
-// out, so that a second run sees what the first one saw.
-func (s *Stack) detectEnv(fsys fs.FS) error {
+// scanSources lists the variables that the code reads, and the folders that it refers
+// to. Files that init writes are left out, so that a second run sees what the first
+// one saw.
+func (s *Stack) scanSources(fsys fs.FS) error {
 	own := map[string]bool{s.HealthFile(): true, s.LivezFile(): true, migrateScript: true}
 	seen := map[string]EnvUse{}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -57,10 +58,19 @@ func (s *Stack) detectEnv(fsys fs.FS) error {
 			}
 			return nil
 		}
-		if own[name] || !d.Type().IsRegular() || !codeFile.MatchString(name) || testFile.MatchString(path.Base(name)) {
+		code := codeFile.MatchString(name)
+		if own[name] || !d.Type().IsRegular() || testFile.MatchString(path.Base(name)) || !code && !styleFile.MatchString(name) {
 			return nil
 		}
-		return scanEnv(fsys, name, d, seen)
+		src, err := readSource(fsys, name, d)
+		if err != nil {
+			return err
+		}
+		if code {
+			scanEnv(src, name, seen)
+		}
+		s.scanFolders(src, name)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -78,14 +88,19 @@ func (s *Stack) detectEnv(fsys fs.FS) error {
 	return nil
 }
 
-func scanEnv(fsys fs.FS, name string, d fs.DirEntry, seen map[string]EnvUse) error {
+// readSource reads a file, unless it is too large to be somebody's source: then nil.
+func readSource(fsys fs.FS, name string, d fs.DirEntry) ([]byte, error) {
 	if info, err := d.Info(); err != nil || info.Size() > maxSource {
-		return err
+		return nil, err
 	}
 	src, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	return src, nil
+}
+
+func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 	for _, m := range envDot.FindAllSubmatchIndex(src, -1) {
 		group := 2
 		if m[2] < 0 {
@@ -97,14 +112,13 @@ func scanEnv(fsys fs.FS, name string, d fs.DirEntry, seen map[string]EnvUse) err
 		}
 		seen[key] = EnvUse{Name: key, File: name, Line: lineAt(src, m[0])}
 	}
-	return nil
 }
 
 var migrating = regexp.MustCompile(`\bmigrate\b|db:push|db push|drizzle-kit`)
 
 // detectBuild decides what the image's build runs: package.json's script, unless it
 // would need a database.
-func (s *Stack) detectBuild(fsys fs.FS, m *manifest) {
+func (s *Stack) detectBuild(m *manifest) {
 	script, ok := m.Scripts["build"]
 	switch {
 	case !ok:

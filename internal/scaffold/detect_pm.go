@@ -3,6 +3,7 @@ package scaffold
 import (
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -55,7 +56,41 @@ func (s *Stack) detectPackageManager(fsys fs.FS, m *manifest) error {
 	if version != "" {
 		s.because(s.PM.Name+" version", version, "package.json", m.line("", "packageManager"), "packageManager")
 	}
-	return s.detectInstall(fsys, m)
+	s.detectInstallScripts(m)
+	return s.detectInstall(fsys)
+}
+
+// installScripts are package.json's scripts that both package managers run at the end
+// of an install, in that order.
+var installScripts = []string{"preinstall", "install", "postinstall", "prepublish", "prepare"}
+
+// detectInstallScripts: the image installs before the sources are there, which these
+// scripts may need.
+func (s *Stack) detectInstallScripts(m *manifest) {
+	for _, name := range installScripts {
+		if script, ok := m.Scripts[name]; ok {
+			s.InstallScripts = append(s.InstallScripts, name)
+			s.because("install script", name, "package.json", m.line("scripts", name), "it may need the sources, so the image runs it after they are copied: "+script)
+		}
+	}
+}
+
+// InstallCommands run the install scripts after the fact. npm, and pnpm since 9, run
+// preinstall and postinstall around install by themselves.
+func (s *Stack) InstallCommands() []string {
+	hooked := slices.Contains(s.InstallScripts, "install") && (s.PM.Name == "npm" || major(s.PM.Version) >= 9)
+	var commands []string
+	for _, name := range s.InstallScripts {
+		if hooked && (name == "preinstall" || name == "postinstall") {
+			continue
+		}
+		command := s.PM.Name + " run " + name
+		if s.SkipEnvValidation {
+			command = "SKIP_ENV_VALIDATION=1 " + command
+		}
+		commands = append(commands, command)
+	}
+	return commands
 }
 
 func missingLock(name string, m *manifest) string {
@@ -70,7 +105,7 @@ func missingLock(name string, m *manifest) string {
 }
 
 // detectInstall collects what an install reads, and fills in pnpm's version.
-func (s *Stack) detectInstall(fsys fs.FS, m *manifest) error {
+func (s *Stack) detectInstall(fsys fs.FS) error {
 	s.ManifestFiles = []string{"package.json", s.PM.Lockfile}
 	if s.PM.Name == "pnpm" {
 		for _, f := range []string{"pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"} {

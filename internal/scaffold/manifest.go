@@ -23,6 +23,7 @@ type manifest struct {
 	Dependencies    map[string]string `json:"dependencies"`
 	DevDependencies map[string]string `json:"devDependencies"`
 	Workspaces      json.RawMessage   `json:"workspaces"`
+	Imports         json.RawMessage   `json:"imports"`
 
 	src []byte
 }

@@ -29,6 +29,8 @@ type Stack struct {
 	PrismaDir      string // folder of schema.prisma; "" without Prisma
 
 	ManifestFiles     []string // what the package manager needs to install, package.json first
+	InstallScripts    []string // package.json's scripts that an install runs, in the order they run
+	UsedFolders       []string // spareFolders that something refers to
 	NpmrcSecret       bool     // .npmrc holds a token and may enter no layer
 	BuildScript       bool     // package.json has a build script that is safe to run without a database
 	SkipEnvValidation bool     // the environment is validated while building, with the usual switch to skip it
