@@ -38,11 +38,23 @@ the store is --store file:DIR or OPSCTL_BACKUP_STORE. PostgreSQL's own programs
 		Example: `  opsctl backup keygen
   opsctl backup create --store file:/var/backups/app --recipient age1...
   opsctl backup verify --store file:/var/backups/app
+  opsctl backup restore latest --into TARGET_URL
   opsctl backup list --json`,
 	}
 	cmd.PersistentFlags().String("store", "", "where backups are kept: `file:DIR` (default: backup.store)")
-	cmd.AddCommand(newBackupCreateCmd(a), newBackupListCmd(a), newBackupInfoCmd(a), newBackupVerifyCmd(a), newBackupKeygenCmd(a))
+	cmd.AddCommand(newBackupCreateCmd(a), newBackupListCmd(a), newBackupInfoCmd(a), newBackupVerifyCmd(a),
+		newBackupRestoreCmd(a), newBackupExportCmd(a), newBackupKeygenCmd(a))
 	return cmd
+}
+
+// projectStore loads the project and opens its store.
+func (a *app) projectStore(cmd *cobra.Command) (*config.Project, store.Store, error) {
+	p, err := a.project()
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := a.backupStore(cmd, p)
+	return p, st, err
 }
 
 // backupStore opens the store of the flag, the environment or opsctl.yaml. A

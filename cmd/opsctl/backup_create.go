@@ -32,11 +32,7 @@ read every row: that is checked before anything is dumped.`,
   opsctl backup create --database-var REPORTS_URL --unencrypted --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.project()
-			if err != nil {
-				return err
-			}
-			st, err := a.backupStore(cmd, p)
+			p, st, err := a.projectStore(cmd)
 			if err != nil {
 				return err
 			}

@@ -23,11 +23,7 @@ works when the database is gone. Exit status 5 when there is none.`,
   opsctl backup list --store file:/var/backups/app --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.project()
-			if err != nil {
-				return err
-			}
-			st, err := a.backupStore(cmd, p)
+			_, st, err := a.projectStore(cmd)
 			if err != nil {
 				return err
 			}
@@ -130,11 +126,7 @@ whole manifest is printed, with the hashes.`,
   opsctl backup info 20261124T030000Z-k3xa --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.project()
-			if err != nil {
-				return err
-			}
-			st, err := a.backupStore(cmd, p)
+			_, st, err := a.projectStore(cmd)
 			if err != nil {
 				return err
 			}

@@ -39,11 +39,7 @@ Exit status: 0 proven, 3 not proven (each difference is printed), 5 no such back
 			if jobs < 1 {
 				return errs.New(errs.Usage, "--jobs must be at least 1")
 			}
-			p, err := a.project()
-			if err != nil {
-				return err
-			}
-			st, err := a.backupStore(cmd, p)
+			p, st, err := a.projectStore(cmd)
 			if err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func (v *verifier) runChecks(ctx context.Context) (string, error) {
 	if len(v.Checks) == 0 {
 		return "none configured", nil
 	}
-	conn, err := pgx.Connect(ctx, v.cluster.SocketURL(v.restored))
+	conn, err := v.at.connect(ctx)
 	if err != nil {
 		return "", err
 	}

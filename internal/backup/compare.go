@@ -8,15 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/opsctl/opsctl/internal/backup/archive"
 )
 
 // compare dumps the restored database through the same tap and asks the server
 // the same questions as at the source.
 func (v *verifier) compare(ctx context.Context) (string, error) {
-	conn, err := pgx.Connect(ctx, v.cluster.SocketURL(v.restored))
+	conn, err := v.at.connect(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -30,8 +28,7 @@ func (v *verifier) compare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	m := &meter{w: io.Discard, emit: v.Progress, now: v.Now, event: Event{Stage: StageCompare, State: Progress, Total: v.archive.Bytes}}
-	env := append(v.scratchEnv(), "PGDATABASE="+v.restored)
-	a, err := dumpThrough(ctx, v.cluster.Install().Path("pg_dump"), dumpArgs(""), env, m)
+	a, err := dumpThrough(ctx, v.at.install.Path("pg_dump"), dumpArgs(""), v.at.env, m)
 	if err != nil {
 		return "", fmt.Errorf("read the restored database back: %w", err)
 	}
@@ -41,7 +38,7 @@ func (v *verifier) compare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	v.compareFacts(facts)
-	v.compareSchema(schemaObjects(a.Entries))
+	v.compareSchema(a.Entries)
 	v.compareDatabase(facts, a)
 	t := v.m.Totals()
 	v.verdict.Tables, v.verdict.Rows = t.Tables, 0
@@ -99,10 +96,14 @@ func (v *verifier) compareSequences(a *archive.Archive) error {
 func (v *verifier) compareFacts(is *Facts) {
 	was := &v.m.Facts
 	same := v.sameMajor()
+	is = v.target.ownOnly(was, is)
 	v.compareMaps("schema", toMap(was.Schemas, named), toMap(is.Schemas, named))
 	v.compareMaps("table", toMap(was.Tables, tableText), toMap(is.Tables, tableText))
 	v.compareMaps("policy", toMap(was.Policies, policyText), toMap(is.Policies, policyText))
-	v.compareMaps("setting", toMap(was.Settings, settingText), toMap(is.Settings, settingText))
+	if v.target == nil { // a target's settings and memberships are its own
+		v.compareMaps("setting", toMap(was.Settings, settingText), toMap(is.Settings, settingText))
+		v.compareRoles(was.Roles, is.Roles)
+	}
 	v.compareMaps("extension", toMap(was.Extensions, extensionText), toMap(is.Extensions, extensionText))
 	for _, e := range was.Extensions {
 		i := slices.IndexFunc(is.Extensions, func(x Extension) bool { return x.Name == e.Name })
@@ -118,7 +119,6 @@ func (v *verifier) compareFacts(is *Facts) {
 			v.differ("catalog", kind, fmt.Sprint(was.Catalog[kind]), fmt.Sprint(is.Catalog[kind]), "their number differs")
 		}
 	}
-	v.compareRoles(was.Roles, is.Roles)
 }
 
 // compareRoles looks at the roles that own something; the attributes are not
@@ -132,9 +132,13 @@ func (v *verifier) compareRoles(was, is []Role) {
 	}
 }
 
-func (v *verifier) compareSchema(is []SchemaObject) {
+func (v *verifier) compareSchema(entries []archive.Entry) {
 	text := func(o SchemaObject) (string, string) { return o.key(), o.Hash }
-	was, now := toMap(v.m.SchemaObjects, text), toMap(is, text)
+	objects := v.m.SchemaObjects
+	if v.target != nil {
+		objects, entries = schemaObjects(v.target.comparable(v.m, v.archive.Entries)), v.target.comparable(v.m, entries)
+	}
+	was, now := toMap(objects, text), toMap(schemaObjects(entries), text)
 	if v.sameMajor() {
 		v.compareMaps("definition", was, now)
 		return
@@ -152,6 +156,9 @@ func (v *verifier) compareDatabase(is *Facts, a *archive.Archive) {
 	was := v.m.Database
 	if was.Encoding != is.Database.Encoding {
 		v.differ("database", was.Name, was.Encoding, is.Database.Encoding, "its encoding differs")
+	}
+	if v.target != nil {
+		return
 	}
 	if was.Owner != is.Database.Owner {
 		v.differ("database", was.Name, was.Owner, is.Database.Owner, "its owner differs")
@@ -177,7 +184,11 @@ func properties(a *archive.Archive) string {
 	return strings.Join(list, "\x00")
 }
 
-func (v *verifier) sameMajor() bool { return v.cluster.Install().Major == v.m.Server.Major() }
+// sameMajor tells whether definitions are printed as they were at the source:
+// by a server and a pg_dump of the same versions.
+func (v *verifier) sameMajor() bool {
+	return v.at.major == v.m.Server.Major() && v.at.install.Major == v.m.dumpMajor()
+}
 
 // compareMaps names every key whose text differs or that only one side has.
 func (v *verifier) compareMaps(kind string, was, is map[string]string) {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/backup/archive"
@@ -62,6 +64,15 @@ type Source struct {
 type DumpInfo struct {
 	Version string `json:"version"` // of pg_dump
 	Format  string `json:"format"`  // of the archive, "1.14"
+}
+
+// dumpMajor is the major version of the pg_dump that wrote the archive.
+func (m *Manifest) dumpMajor() int {
+	text, _, _ := strings.Cut(m.Dump.Version, ".")
+	if n, err := strconv.Atoi(strings.TrimFunc(text, func(r rune) bool { return r < '0' || r > '9' })); err == nil {
+		return n
+	}
+	return m.Server.Major()
 }
 
 // Object is one stored object of the backup.

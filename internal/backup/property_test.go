@@ -111,7 +111,7 @@ func (g *generator) database() []string {
 	g.add(`INSERT INTO %s VALUES (1, 2); INSERT INTO %s VALUES (3)`, child, parent)
 	g.add(`CREATE TABLE %s.%s ()`, s, g.name())
 	g.add(`CREATE UNLOGGED TABLE %s.%s AS SELECT ''::text AS blank FROM generate_series(1, 3)`, s, g.name())
-	g.add(`CREATE SEQUENCE %[1]s.s INCREMENT -3 MINVALUE -1000 MAXVALUE 10 CYCLE; SELECT nextval('%[1]s.s'), nextval('%[1]s.s')`, s)
+	g.add(`CREATE SEQUENCE %[1]s.s INCREMENT -3 MINVALUE -1000 MAXVALUE 10 CYCLE; SELECT nextval('%[2]s.s'), nextval('%[2]s.s')`, s, strings.ReplaceAll(s, "'", "''"))
 	for range g.IntN(3) {
 		g.add(`SELECT lo_from_bytea(0, decode(repeat('%02x', %d), 'hex'))`, g.IntN(256), g.IntN(70000))
 	}

@@ -154,12 +154,16 @@ func (l localWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// checkSpace fails before a full disk does: the spooled dump and the restored
-// database, with indexes, must fit beside each other.
+// checkSpace fails before a full disk does: the spooled dump and, for a
+// scratch database, that with its indexes must fit beside each other.
 func (v *verifier) checkSpace(dump int64) error {
 	free, ok := freeSpace(v.dir)
-	if need := dump + v.m.Database.Bytes; ok && free < need {
-		return errs.New(errs.Failure, "verify needs %s in %s, and %s are free", size(need), v.dir, size(free)).
+	need := dump
+	if v.command == "verify" {
+		need += v.m.Database.Bytes
+	}
+	if ok && free < need {
+		return errs.New(errs.Failure, "%s needs %s in %s, and %s are free", v.command, size(need), v.dir, size(free)).
 			WithHint("set TMPDIR to a directory with more space")
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/opsctl/opsctl/internal/backup/archive"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/execx"
 	"github.com/opsctl/opsctl/internal/postgres"
@@ -22,12 +23,7 @@ const scratchUser = "opsctl_scratch"
 // startCluster starts the server that the dump is restored into: of the
 // source's own major version where it is installed, else newer.
 func (v *verifier) startCluster(ctx context.Context) (string, error) {
-	major := v.m.Server.Major()
-	if dumped, _, _ := strings.Cut(v.m.Dump.Version, "."); dumped != "" {
-		if n, err := strconv.Atoi(strings.TrimFunc(dumped, func(r rune) bool { return r < '0' || r > '9' })); err == nil {
-			major = max(major, n) // an older pg_restore refuses a newer archive
-		}
-	}
+	major := max(v.m.Server.Major(), v.m.dumpMajor()) // an older pg_restore refuses a newer archive
 	in, err := postgres.Find(ctx, postgres.FindOptions{Major: major, Programs: postgres.RestorePrograms, NeededBy: "backup verify"})
 	if err != nil {
 		return "", err
@@ -65,6 +61,10 @@ func (v *verifier) restore(ctx context.Context) (string, error) {
 	}
 	if err := v.createDatabase(ctx, admin); err != nil {
 		return "", err
+	}
+	v.at = place{
+		install: v.cluster.Install(), major: v.cluster.Install().Major, name: v.restored, env: append(v.scratchEnv(), "PGDATABASE="+v.restored),
+		connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, v.cluster.SocketURL(v.restored)) },
 	}
 	if err := v.preparePublic(ctx); err != nil {
 		return "", err
@@ -178,14 +178,10 @@ func (v *verifier) createDatabase(ctx context.Context, conn *pgx.Conn) error {
 // preparePublic removes the schema public, which every new database has,
 // where the source has none or the archive makes it.
 func (v *verifier) preparePublic(ctx context.Context) error {
-	drop := !slices.Contains(v.m.Schemas, "public")
-	for _, e := range v.archive.Entries {
-		drop = drop || e.Desc == "SCHEMA" && e.Tag == "public" && strings.Contains(e.Definition, "CREATE SCHEMA")
-	}
-	if !drop {
+	if slices.Contains(v.m.Schemas, "public") && !v.makesPublic() {
 		return nil
 	}
-	conn, err := pgx.Connect(ctx, v.cluster.SocketURL(v.restored))
+	conn, err := v.at.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,18 +190,17 @@ func (v *verifier) preparePublic(ctx context.Context) error {
 	return err
 }
 
+// makesPublic tells whether the archive makes the schema public itself.
+func (v *verifier) makesPublic() bool {
+	return slices.ContainsFunc(v.archive.Entries, func(e archive.Entry) bool {
+		return e.Desc == "SCHEMA" && e.Tag == "public" && strings.Contains(e.Definition, "CREATE SCHEMA")
+	})
+}
+
 // pgRestore restores the spooled archive. Its failure is the backup's: it does
 // not restore.
 func (v *verifier) pgRestore(ctx context.Context) error {
-	jobs := v.Jobs
-	if jobs < 1 {
-		jobs = 2
-	}
-	err := execx.Run(ctx, execx.Cmd{
-		Path: v.cluster.Install().Path("pg_restore"),
-		Args: []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(jobs), "--dbname=" + conninfo(v.restored), v.spoolPath()},
-		Env:  v.scratchEnv(),
-	})
+	err := v.runRestore(ctx)
 	if err == nil {
 		return nil
 	}
@@ -223,6 +218,18 @@ func (v *verifier) pgRestore(ctx context.Context) error {
 		return errStop
 	}
 	return err
+}
+
+// runRestore runs pg_restore on the spooled archive, in parallel jobs.
+func (v *verifier) runRestore(ctx context.Context, options ...string) error {
+	jobs := v.Jobs
+	if jobs < 1 {
+		jobs = 2
+	}
+	args := []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(jobs), "--dbname=" + conninfo(v.at.name)}
+	return execx.Run(ctx, execx.Cmd{
+		Path: v.at.install.Path("pg_restore"), Args: append(append(args, options...), v.spoolPath()), Env: v.at.env,
+	})
 }
 
 // scratchEnv points PostgreSQL's programs at the scratch cluster.

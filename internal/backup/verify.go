@@ -42,11 +42,8 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{VerifyOptions: o, started: o.Now(), entry: entry, verdict: &Verdict{
-		Schema: VerdictSchema, ID: entry.ID, Opsctl: o.Opsctl, Time: o.Now().UTC().Truncate(time.Millisecond),
-		Differences: []Difference{}, Notes: []string{}, Stages: []StageTime{},
-	}}
-	if err := v.run(ctx); err != nil {
+	v := newVerifier(o, entry, "verify")
+	if err := v.inPrivateDir(ctx, func() error { return v.run(ctx) }); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -59,8 +56,18 @@ func Verify(ctx context.Context, o VerifyOptions) (*Verdict, error) {
 	return v.verdict, v.store(ctx)
 }
 
+func newVerifier(o VerifyOptions, entry *Entry, command string) *verifier {
+	return &verifier{VerifyOptions: o, command: command, started: o.Now(), entry: entry, verdict: &Verdict{
+		Schema: VerdictSchema, ID: entry.ID, Opsctl: o.Opsctl, Time: o.Now().UTC().Truncate(time.Millisecond),
+		Differences: []Difference{}, Notes: []string{}, Stages: []StageTime{},
+	}}
+}
+
+// verifier reads a backup and compares a restored database with it. Restore
+// and Export use the parts that they share with Verify.
 type verifier struct {
 	VerifyOptions
+	command string // verify, restore or export, for messages
 	started time.Time
 	entry   *Entry
 	m       *Manifest
@@ -69,7 +76,26 @@ type verifier struct {
 	dir      string // private, holds the spooled archive
 	archive  *archive.Archive
 	cluster  *postgres.Cluster
-	restored string // name of the restored database
+	restored string  // name of the restored database
+	at       place   // how to reach it
+	target   *target // what it was before; nil for a scratch database
+}
+
+// inPrivateDir runs with a directory for the decrypted dump, which is gone afterwards.
+func (v *verifier) inPrivateDir(ctx context.Context, run func() error) error {
+	dir, remove, err := postgres.TempDir(ctx)
+	if err != nil {
+		return err
+	}
+	v.dir = dir
+	err = run()
+	return errors.Join(err, remove())
+}
+
+// step is a stage and what it does; the text says how it went.
+type step struct {
+	name string
+	run  func(context.Context) (string, error)
 }
 
 // errStop ends the run early: the verdict has the reason as a difference.
@@ -78,26 +104,22 @@ var errStop = errors.New("stop")
 // run goes through the stages. A stage that finds the backup wanting adds
 // differences; the later ones run as long as they can still find more.
 func (v *verifier) run(ctx context.Context) (err error) {
-	dir, remove, err := postgres.TempDir(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	v.dir = dir
 	defer func() {
 		if v.cluster != nil {
 			err = errors.Join(err, v.cluster.Stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	stages := []struct {
-		name string
-		run  func(context.Context) (string, error)
-	}{
+	stopped, err := v.stages(ctx, []step{
 		{StageManifest, v.checkManifest}, {StageRead, v.readObjects}, {StageCluster, v.startCluster},
 		{StageRestore, v.restore}, {StageCompare, v.compare}, {StageChecks, v.runChecks},
-	}
-	stopped := false
-	for _, s := range stages {
+	})
+	v.verdict.Proven = err == nil && !stopped && len(v.verdict.Differences) == 0
+	return err
+}
+
+// stages runs the steps until one cannot go on; the rest is skipped.
+func (v *verifier) stages(ctx context.Context, steps []step) (stopped bool, err error) {
+	for _, s := range steps {
 		if stopped {
 			v.verdict.Stages = append(v.verdict.Stages, StageTime{Stage: s.name, State: Skipped})
 			v.Progress.emit(Event{Stage: s.name, State: Skipped})
@@ -106,11 +128,10 @@ func (v *verifier) run(ctx context.Context) (err error) {
 		if err := v.stage(ctx, s.name, s.run); errors.Is(err, errStop) {
 			stopped = true
 		} else if err != nil {
-			return err
+			return stopped, err
 		}
 	}
-	v.verdict.Proven = !stopped && len(v.verdict.Differences) == 0
-	return nil
+	return stopped, nil
 }
 
 func (v *verifier) stage(ctx context.Context, name string, run func(context.Context) (string, error)) error {
