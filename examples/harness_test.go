@@ -121,6 +121,20 @@ func imageOf(t *testing.T, repo string, tools tooling) *image {
 	return i
 }
 
+// deps makes the folder of the deps stage: what it copies, and no source.
+func (i *image) deps(t *testing.T, repo string) string {
+	t.Helper()
+	dir := t.TempDir()
+	_, stage, _ := strings.Cut(i.dockerfile, "AS deps\n")
+	stage, _, _ = strings.Cut(stage, "\nFROM ")
+	for _, m := range regexp.MustCompile(`(?m)^COPY (.+) \./$`).FindAllStringSubmatch(stage, -1) {
+		for name := range strings.FieldsSeq(m[1]) {
+			run(t, repo, "cp", "-a", name, dir+"/")
+		}
+	}
+	return dir
+}
+
 // output runs the RUN instruction that holds start, without its mounts.
 func (i *image) output(t *testing.T, repo, start string) (string, error) {
 	t.Helper()
