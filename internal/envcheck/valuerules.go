@@ -150,33 +150,3 @@ func (c *checker) shape(v *value) {
 		c.at(v, "nested-quotes", Warning, "has quotes inside the value", "platforms take quotes as data: paste the value without them")
 	}
 }
-
-// defaultPlaceholders are what people write where a value is still to come.
-var placeholderWords = []string{"changeme", "change-me", "change_me", "replaceme", "replace-me", "replace_me", "placeholder", "todo", "tbd", "dummy", "insert-", "your-", "your_", "my-secret"}
-
-func isPlaceholder(v string) bool {
-	low := strings.ToLower(v)
-	if strings.HasPrefix(low, "<") && strings.HasSuffix(low, ">") || len(low) >= 3 && strings.Trim(low, "x") == "" || low == "..." {
-		return true
-	}
-	for _, w := range placeholderWords {
-		if strings.HasPrefix(low, w) || len(w) > 6 && strings.Contains(low, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *checker) placeholder(it *Item, v *value) {
-	level := Warning
-	if c.prod {
-		level = Error
-	}
-	example := c.eval.eval(it.Example)
-	switch {
-	case isPlaceholder(v.text):
-		c.at(v, "placeholder", level, "still holds a placeholder", "put in the real value")
-	case example.kind == valText && example.text == v.text && c.eval.required(it) && (c.prod || !isLocalURL(v.text)):
-		c.at(v, "placeholder", level, "still holds the example of the schema", "put in the real value")
-	}
-}
