@@ -115,10 +115,11 @@ func (b *backupProgress) exported(e *backup.Exported) error {
 	return err
 }
 
-// restoreCommand makes a database and restores the file into it.
+// restoreCommand makes a database and restores the file into it. Amounts of
+// type money stand in the file as lc_monetary=C prints them.
 func restoreCommand(e *backup.Exported) string {
 	name := shellQuote(e.Database.Name)
-	return fmt.Sprintf("createdb --template=template0 --encoding=%s %s && pg_restore --exit-on-error --jobs=2 --dbname=%s %s",
+	return fmt.Sprintf("createdb --template=template0 --encoding=%s %s && PGOPTIONS='-c lc_monetary=C' pg_restore --exit-on-error --jobs=2 --dbname=%s %s",
 		shellQuote(e.Database.Encoding), name, name, shellQuote(e.Path))
 }
 

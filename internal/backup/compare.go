@@ -19,7 +19,7 @@ func (v *verifier) compare(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "SET search_path = pg_catalog"); err != nil {
+	if err := pinSession(ctx, conn); err != nil {
 		return "", err
 	}
 	// The rows are counted by reading them all back, below.

@@ -131,11 +131,14 @@ func (c *creator) prepare(ctx context.Context, conn *pgx.Conn) error {
 			return fmt.Errorf("store %s: %w", c.Store, err)
 		}
 	}
+	if err := pinSession(ctx, conn); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
 		return err
 	}
 	// Counting must not take the database's cores away from the app.
-	if _, err := conn.Exec(ctx, "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL search_path = pg_catalog"); err != nil {
+	if _, err := conn.Exec(ctx, "SET LOCAL max_parallel_workers_per_gather = 0"); err != nil {
 		return err
 	}
 	if err := preflight(ctx, conn); err != nil {

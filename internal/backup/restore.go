@@ -234,10 +234,9 @@ func (v *verifier) runRestore(ctx context.Context, options ...string) error {
 
 // scratchEnv points PostgreSQL's programs at the scratch cluster.
 func (v *verifier) scratchEnv() []string {
-	return []string{
-		"LC_ALL=C", "PGHOST=" + v.cluster.SocketDir(), "PGPORT=" + strconv.Itoa(v.cluster.Port()),
-		"PGUSER=" + scratchUser, "PGAPPNAME=opsctl verify",
-	}
+	return append(pinnedEnv(""),
+		"LC_ALL=C", "PGHOST="+v.cluster.SocketDir(), "PGPORT="+strconv.Itoa(v.cluster.Port()),
+		"PGUSER="+scratchUser, "PGAPPNAME=opsctl verify")
 }
 
 // databaseEntries applies what the archive says of the database itself

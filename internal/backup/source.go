@@ -161,5 +161,12 @@ func (s *source) childEnv() []string {
 			env = append(env, name+"="+v)
 		}
 	}
-	return append(env, s.env...) // later ones win
+	env = append(env, s.env...) // later ones win
+	options := ""
+	for _, e := range s.env {
+		if value, ok := strings.CutPrefix(e, "PGOPTIONS="); ok {
+			options = value
+		}
+	}
+	return append(env, pinnedEnv(options)...)
 }

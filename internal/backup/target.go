@@ -116,7 +116,7 @@ FROM pg_roles WHERE rolname = current_user`
 
 // inspect looks at the target and changes nothing.
 func (t *target) inspect(ctx context.Context, conn *pgx.Conn, m *Manifest) error {
-	if _, err := conn.Exec(ctx, "SET search_path = pg_catalog"); err != nil {
+	if err := pinSession(ctx, conn); err != nil {
 		return err
 	}
 	var err error
