@@ -196,8 +196,7 @@ func (c *checker) load() error {
 
 // readReason is the cause without the path, which the finding has already.
 func readReason(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
 	}
 	return err.Error()
@@ -214,9 +213,7 @@ func (c *checker) loadFile(name string, data []byte, env map[string]string) {
 	l.compose, _ = Read(Compose, name, data, nil)
 	l.last = l.next.Last()
 	c.files = append(c.files, l)
-	for key, v := range l.next.Vars { // Next.js lets the next file see these
-		env[key] = v
-	}
+	maps.Copy(env, l.next.Vars) // Next.js lets the next file see these
 	for key, e := range l.last {
 		if _, process := c.opts.Process[key]; c.values[key] == nil && !process {
 			c.values[key] = &value{item: c.schema.Item(key), key: key, text: e.Value, raw: e.Raw, file: name, pos: e.ValuePos}

@@ -10,15 +10,15 @@ import (
 )
 
 // sharedFile is a file of the shared reference folder; the test is skipped without it.
-func sharedFile(t testing.TB, path string) []byte {
-	t.Helper()
+func sharedFile(tb testing.TB, path string) []byte {
+	tb.Helper()
 	dir := os.Getenv("OPSCTL_REFERENCE")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared")
 	}
 	data, err := os.ReadFile(filepath.Join(dir, path))
 	if err != nil {
-		t.Skipf("no reference folder (set OPSCTL_REFERENCE): %v", err)
+		tb.Skipf("no reference folder (set OPSCTL_REFERENCE): %v", err)
 	}
 	return data
 }
@@ -49,8 +49,7 @@ func TestReadersAgreeWithTheRealOnes(t *testing.T) {
 			t.Run(string(reader)+"/"+c.Name, func(t *testing.T) {
 				f, err := Read(reader, ".env", []byte(c.Input), nil)
 				if want.Error != "" {
-					var refused *ReadError
-					if !errors.As(err, &refused) {
+					if _, ok := errors.AsType[*ReadError](err); !ok {
 						t.Fatalf("Read(%q) = %v, want an error like %q", c.Input, f.Vars, want.Error)
 					}
 					return

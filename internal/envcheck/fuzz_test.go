@@ -22,6 +22,7 @@ var seeds = []string{
 }
 
 func addCases(f *testing.F) {
+	f.Helper()
 	for _, s := range seeds {
 		f.Add(s)
 	}

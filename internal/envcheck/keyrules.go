@@ -90,7 +90,7 @@ func parentDomain(host string) string {
 }
 
 // publicSecret reports secrets under a name that ends up in the browser bundle.
-func (c *checker) publicSecret(it *Item, v *value) {
+func (c *checker) publicSecret(v *value) {
 	if !isPublicName(v.key) {
 		return
 	}

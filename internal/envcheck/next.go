@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -165,9 +166,9 @@ func (s *nextScanner) quoted(i int) (closing, end int, ok bool) {
 		}
 		break
 	}
-	for k := len(escaped) - 1; k >= 0; k-- {
-		if end, ok := s.tail(escaped[k] + 1); ok {
-			return escaped[k], end, true
+	for _, e := range slices.Backward(escaped) {
+		if end, ok := s.tail(e + 1); ok {
+			return e, end, true
 		}
 	}
 	return 0, 0, false

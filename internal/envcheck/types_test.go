@@ -57,12 +57,12 @@ func TestTypes(t *testing.T) {
 		typ := s.Item("K").Type
 		seen[typ.Name] = true
 		e := newEvaluator(s, "development", func(string) (string, bool) { return "", false })
-		for _, v := range strings.Fields(tt.good) {
+		for v := range strings.FieldsSeq(tt.good) {
 			if p := e.checkType(typ, strings.ReplaceAll(v, "_", " ")); p.msg != "" {
 				t.Errorf("%s: %q %s", tt.typ, v, p.msg)
 			}
 		}
-		for _, v := range strings.Fields(tt.bad) {
+		for v := range strings.FieldsSeq(tt.bad) {
 			if p := e.checkType(typ, strings.ReplaceAll(v, "_", " ")); p.level != Error {
 				t.Errorf("%s accepts %q (%+v)", tt.typ, v, p)
 			}

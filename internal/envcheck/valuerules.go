@@ -124,7 +124,7 @@ func (c *checker) value(it *Item, v *value) {
 	if !c.failed[it.Key] {
 		c.urlRules(it, v)
 	}
-	c.publicSecret(it, v)
+	c.publicSecret(v)
 	c.extension(it, v)
 }
 

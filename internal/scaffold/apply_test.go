@@ -198,18 +198,23 @@ func TestExampleFollowsTheSchema(t *testing.T) {
 }
 
 func TestBrokenSchemaStopsTheExampleAlone(t *testing.T) {
-	dir := small(t)
-	put(t, dir, ".env.schema", "# @nonsense(((\nA=\n")
-	_, plan := mustPlan(t, dir)
-	results, err := Apply(t.Context(), dir, plan, ApplyOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := outcome(t, results, ".env.example"); got != Refused {
-		t.Errorf(".env.example is %s", got)
-	}
-	if got := outcome(t, results, "fly.toml"); got != Created {
-		t.Errorf("fly.toml is %s", got)
+	for _, broken := range []string{
+		"# @nonsense(((\nA=\n",
+		"# @example=\" '\\\"$x #\"\nA=\n", // no quoting that both readers understand
+	} {
+		dir := small(t)
+		put(t, dir, ".env.schema", broken)
+		_, plan := mustPlan(t, dir)
+		results, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := outcome(t, results, ".env.example"); got != Refused {
+			t.Errorf("%q: .env.example is %s", broken, got)
+		}
+		if got := outcome(t, results, "fly.toml"); got != Created {
+			t.Errorf("%q: fly.toml is %s", broken, got)
+		}
 	}
 }
 

@@ -124,8 +124,7 @@ func current(root *os.Root, path string) (data []byte, why string, err error) {
 }
 
 func cause(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
 	}
 	return err.Error()
@@ -150,9 +149,9 @@ func planExample(root *os.Root, schema Change) (Change, error) {
 	if schema.Old != nil {
 		src = schema.Old
 	}
-	data, err := example(src)
-	if err != nil {
-		return Change{Path: exampleFile, Action: Refuse, Why: "it is made from .env.schema, which has an error: " + err.Error()}, nil
+	data, why := example(src)
+	if why != "" {
+		return Change{Path: exampleFile, Action: Refuse, Why: why}, nil
 	}
 	return compare(root, exampleFile, data)
 }

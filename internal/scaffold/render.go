@@ -197,11 +197,17 @@ func renderOne(name string, v View) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// example renders .env.example from a schema. A schema that has errors gives none.
-func example(schema []byte) ([]byte, error) {
+// example renders .env.example from a schema. A schema that has errors gives none: the
+// text says which.
+func example(schema []byte) (data []byte, why string) {
+	const reason = "it is made from .env.schema, which has an error: "
 	parsed, findings := envcheck.ParseSchema(schemaFile, schema)
 	if i := slices.IndexFunc(findings, func(f envcheck.Finding) bool { return f.Level == envcheck.Error }); i >= 0 {
-		return nil, fmt.Errorf("line %d: %s", findings[i].Line, findings[i].Message)
+		return nil, reason + fmt.Sprintf("line %d: %s", findings[i].Line, findings[i].Message)
 	}
-	return envcheck.RenderExample(parsed)
+	data, err := envcheck.RenderExample(parsed)
+	if err != nil {
+		return nil, reason + err.Error()
+	}
+	return data, ""
 }
