@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -47,58 +49,81 @@ func parents(preferred string) []string {
 	return list
 }
 
-// makeDir makes the cluster's directory with its owner record. The directory
+// makeDir makes the cluster's directory with its owner record, whose lock is
+// held until the returned file is closed. The directory
 // belongs to us, so that Sweep can trust what it reads in it; the data and
 // socket directories in it are private to the server's identity.
-func makeDir(preferred string, identity *execx.User) (string, error) {
+func makeDir(preferred string, identity *execx.User) (string, *os.File, error) {
 	var first error
 	for _, parent := range parents(preferred) {
-		dir, err := makeDirIn(parent, identity)
+		dir, lock, err := makeDirIn(parent, identity)
 		if err == nil {
-			return dir, nil
+			return dir, lock, nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return "", fmt.Errorf("make a directory for a scratch cluster: %w", first)
+	return "", nil, fmt.Errorf("make a directory for a scratch cluster: %w", first)
 }
 
-func makeDirIn(parent string, identity *execx.User) (dir string, err error) {
+func makeDirIn(parent string, identity *execx.User) (dir string, lock *os.File, err error) {
 	if identity != nil && !traversable(parent) {
-		return "", fmt.Errorf("%s cannot be entered by the user that runs PostgreSQL", parent)
+		return "", nil, fmt.Errorf("%s cannot be entered by the user that runs PostgreSQL", parent)
 	}
-	if dir, err = os.MkdirTemp(parent, dirPrefix); err != nil {
-		return "", err
+	if dir, lock, err = ownedDir(parent); err != nil {
+		return "", nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(dir)
-		}
-	}()
+	if err = fillDir(dir, identity); err != nil {
+		return "", nil, errors.Join(err, removeOwned(dir, lock))
+	}
+	return dir, lock, nil
+}
+
+// ownedDir makes a private directory (mode 0700) with its locked owner record.
+func ownedDir(parent string) (string, *os.File, error) {
+	dir, err := os.MkdirTemp(parent, dirPrefix)
+	if err != nil {
+		return "", nil, err
+	}
+	lock, err := writeOwner(dir)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, lock, nil
+}
+
+// removeOwned removes the directory, then gives up its lock.
+func removeOwned(dir string, lock *os.File) error {
+	if runtime.GOOS == "windows" { // where an open file cannot be removed
+		_ = lock.Close()
+	}
+	err := removeAll(dir)
+	_ = lock.Close()
+	return err
+}
+
+func fillDir(dir string, identity *execx.User) error {
 	if len(dir) > maxDir {
-		return "", fmt.Errorf("%s is too long for a socket's path", dir)
-	}
-	if err := writeOwner(dir); err != nil {
-		return "", err
+		return fmt.Errorf("%s is too long for a socket's path", dir)
 	}
 	if identity != nil { // others may pass through, but see nothing
 		if err := os.Chmod(dir, 0o711); err != nil {
-			return "", err
+			return err
 		}
 	}
 	for _, sub := range []string{"data", "s"} {
 		path := filepath.Join(dir, sub)
 		if err := os.Mkdir(path, 0o700); err != nil {
-			return "", err
+			return err
 		}
 		if identity != nil {
 			if err := os.Lchown(path, int(identity.UID), int(identity.GID)); err != nil {
-				return "", err
+				return err
 			}
 		}
 	}
-	return dir, nil
+	return nil
 }
 
 // traversable tells whether every directory down to path lets others pass:
@@ -137,12 +162,9 @@ func removeAll(dir string) error {
 // killed; remove does so at its end. It may hold data as secret as a database.
 func TempDir(ctx context.Context) (dir string, remove func() error, err error) {
 	Sweep(ctx, "")
-	if dir, err = os.MkdirTemp("", dirPrefix); err != nil { // mode 0700
+	dir, lock, err := ownedDir("")
+	if err != nil {
 		return "", nil, err
 	}
-	if err := writeOwner(dir); err != nil {
-		_ = os.RemoveAll(dir)
-		return "", nil, err
-	}
-	return dir, func() error { return removeAll(dir) }, nil
+	return dir, func() error { return removeOwned(dir, lock) }, nil
 }

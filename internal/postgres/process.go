@@ -10,6 +10,26 @@ import (
 	"strings"
 )
 
+// mortal makes a server's command line one that does not outlive this process,
+// however that ends: the kernel sends SIGQUIT, an immediate shutdown. It needs
+// Linux and util-linux' setpriv, which runs the program in its own place.
+// Elsewhere the next Sweep stops the server.
+func mortal(program string, args []string) (string, []string) {
+	if runtime.GOOS != "linux" {
+		return program, args
+	}
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil || !mortalWorks(setpriv) {
+		return program, args
+	}
+	return setpriv, append([]string{"--pdeathsig", "QUIT", program}, args...)
+}
+
+// mortalWorks tells util-linux' setpriv from smaller ones that lack the option.
+func mortalWorks(setpriv string) bool {
+	return exec.Command(setpriv, "--pdeathsig", "QUIT", "true").Run() == nil
+}
+
 // processInfo reports a process's start time (opaque) and command line. ok is
 // false when there is no such process; a zombie counts as gone.
 func processInfo(pid int) (start, command string, ok bool) {

@@ -50,6 +50,7 @@ type Cluster struct {
 	opts    ScratchOptions
 	install *Install
 	dir     string
+	lock    *os.File // of the owner record
 	port    int
 	process *execx.Process
 	done    chan struct{} // closed when the server has ended
@@ -82,11 +83,11 @@ func StartScratch(ctx context.Context, o ScratchOptions) (*Cluster, error) {
 		return nil, err
 	}
 	Sweep(ctx, o.Parent)
-	dir, err := makeDir(o.Parent, identity)
+	dir, lock, err := makeDir(o.Parent, identity)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{opts: o, install: in, dir: dir, done: make(chan struct{})}
+	c := &Cluster{opts: o, install: in, dir: dir, lock: lock, done: make(chan struct{})}
 	if err := c.start(ctx, identity); err != nil {
 		stopErr := c.Stop(context.WithoutCancel(ctx))
 		if ctx.Err() != nil {
@@ -94,7 +95,7 @@ func StartScratch(ctx context.Context, o ScratchOptions) (*Cluster, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("start a scratch cluster of PostgreSQL %s: %w", in.Version, err), stopErr)
 	}
-	c.cancel = context.AfterFunc(ctx, func() { _ = c.Stop(context.WithoutCancel(ctx)) })
+	c.cancel = context.AfterFunc(ctx, func() { c.stop(context.WithoutCancel(ctx)) })
 	return c, nil
 }
 
@@ -125,8 +126,9 @@ func (c *Cluster) launch(ctx context.Context, identity *execx.User) error {
 	for k, v := range c.settings() {
 		args = append(args, "-c", k+"="+v)
 	}
+	program, args := mortal(c.install.Path("postgres"), args)
 	p, err := execx.Start(context.WithoutCancel(ctx), execx.Cmd{ // Stop ends it with the right signal
-		Path: c.install.Path("postgres"), Args: args, Env: childEnv(), Dir: c.dir, User: identity,
+		Path: program, Args: args, Env: childEnv(), Dir: c.dir, User: identity,
 	})
 	if err != nil {
 		close(c.done)
@@ -184,6 +186,9 @@ func (c *Cluster) exitError() error {
 	if c.waitErr == nil {
 		return errors.New("exit status 0")
 	}
+	if failed, ok := errors.AsType[*execx.Error](c.waitErr); ok {
+		failed.Program = "postgres" // not what started it
+	}
 	return c.waitErr
 }
 
@@ -217,14 +222,19 @@ func (c *Cluster) prepare(ctx context.Context) error {
 // Stop ends the server at once and removes its directory. It can be called
 // more than once and from several goroutines; all wait for the end.
 func (c *Cluster) Stop(ctx context.Context) error {
-	c.stopOnce.Do(func() {
-		if c.cancel != nil {
-			c.cancel()
-		}
-		c.stopServer(ctx)
-		c.stopErr = removeAll(c.dir)
-	})
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.stop(ctx)
 	return c.stopErr
+}
+
+// stop does not look at cancel, which may not be set yet when ctx ends.
+func (c *Cluster) stop(ctx context.Context) {
+	c.stopOnce.Do(func() {
+		c.stopServer(ctx)
+		c.stopErr = removeOwned(c.dir, c.lock)
+	})
 }
 
 // stopServer asks for an immediate shutdown (SIGQUIT: no checkpoint, the data

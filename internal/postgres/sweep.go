@@ -19,21 +19,24 @@ const ownerFile = "owner.json"
 // before it is removed: its maker may be about to write the record.
 const orphanAge = 10 * time.Minute
 
-// owner identifies a process across the reuse of process ids.
+// owner identifies a process. While it lives it holds a lock on the record,
+// which tells more than a process id: another container that shares the
+// temporary directory does not see our processes, but it sees the lock.
 type owner struct {
-	Pid   int    `json:"pid"`
-	Start string `json:"start"` // as the system reports it; compared, never parsed
+	Pid    int    `json:"pid"`
+	Start  string `json:"start"` // as the system reports it; compared, never parsed
+	Locked bool   `json:"locked"`
 }
 
-func writeOwner(dir string) error {
+// writeOwner makes the record; the file is to be closed when dir is removed.
+func writeOwner(dir string) (*os.File, error) {
 	start, _, _ := processInfo(os.Getpid())
-	data, err := json.Marshal(owner{Pid: os.Getpid(), Start: start})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, ownerFile), data, 0o600)
+	return createLocked(filepath.Join(dir, ownerFile), func(locked bool) ([]byte, error) {
+		return json.Marshal(owner{Pid: os.Getpid(), Start: start, Locked: locked})
+	})
 }
 
+// alive is asked only where there are no locks.
 func (o owner) alive() bool {
 	start, _, ok := processInfo(o.Pid)
 	return ok && start == o.Start
@@ -54,27 +57,40 @@ func Sweep(ctx context.Context, parent string) []string {
 			if ctx.Err() != nil {
 				return removed
 			}
-			if stale(dir) && sweepOne(dir) {
-				removed = append(removed, dir)
+			if release, ok := claim(dir); ok {
+				if sweepOne(dir) {
+					removed = append(removed, dir)
+				}
+				release()
 			}
 		}
 	}
 	return removed
 }
 
-// stale tells whether dir is ours and its owner is gone. A directory of
-// another user is never touched: what it says about processes is not trusted.
-func stale(dir string) bool {
+// claim tells whether dir is ours and its owner is gone; release is to be
+// called when it is removed. A directory of another user is never touched:
+// what it says about processes is not trusted.
+func claim(dir string) (release func(), ok bool) {
+	release = func() {}
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() || !ownedByUs(info) {
-		return false
+		return release, false
 	}
-	data, err := os.ReadFile(filepath.Join(dir, ownerFile))
+	path := filepath.Join(dir, ownerFile)
+	data, err := os.ReadFile(path)
 	var o owner
 	if err != nil || json.Unmarshal(data, &o) != nil || o.Pid <= 0 {
-		return time.Since(info.ModTime()) > orphanAge
+		return release, time.Since(info.ModTime()) > orphanAge
 	}
-	return !o.alive()
+	if !o.Locked {
+		return release, !o.alive()
+	}
+	f := tryLock(path)
+	if f == nil {
+		return release, false
+	}
+	return func() { _ = f.Close() }, true
 }
 
 // sweepOne stops the server of a stale directory and removes it.

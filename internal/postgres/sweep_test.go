@@ -17,6 +17,12 @@ import (
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
+func isStale(dir string) bool {
+	release, ok := claim(dir)
+	release()
+	return ok
+}
+
 func ownPid() string { return `"pid":` + strconv.Itoa(os.Getpid()) + "," }
 
 // TestMain lets the test binary play the opsctl that is killed.
@@ -34,10 +40,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestSweepRemovesTheClusterOfAKilledRun(t *testing.T) {
+// killedRun starts a process that holds a cluster, and kills it with SIGKILL.
+// It returns the cluster's directory and its server's process id.
+func killedRun(t *testing.T, env ...string) (dir string, server int) {
+	t.Helper()
 	needServer(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "OPSCTL_TEST_HOLD_CLUSTER=1")
+	cmd.Env = slices.Concat(os.Environ(), []string{"OPSCTL_TEST_HOLD_CLUSTER=1"}, env)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,38 +55,93 @@ func TestSweepRemovesTheClusterOfAKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	dir, pidText, ok := strings.Cut(strings.TrimSpace(line), " ")
+	dir, pid, ok := strings.Cut(strings.TrimSpace(line), " ")
 	if err != nil || !ok {
 		t.Fatalf("helper said %q: %v", line, err)
 	}
-	pid, err := strconv.Atoi(pidText)
-	if err != nil {
+	if server, err = strconv.Atoi(pid); err != nil {
 		t.Fatalf("helper said %q", line)
 	}
-
-	if stale(dir) {
-		t.Fatal("a live owner's directory counts as stale")
+	if isStale(dir) {
+		t.Error("a live owner's directory counts as stale")
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	if _, _, ok := processInfo(pid); !ok {
+	return dir, server
+}
+
+// ends waits until the condition holds.
+func ends(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(what)
+		}
+	}
+}
+
+func running(pid int) bool {
+	_, _, ok := processInfo(pid)
+	return ok
+}
+
+func TestSweepRemovesTheClusterOfAKilledRun(t *testing.T) {
+	needServer(t)
+	in, err := Find(t.Context(), FindOptions{Programs: ServerPrograms})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, server := killedRun(t, "PATH="+in.Dir) // without setpriv, so that the server lives on
+	if !running(server) {
 		t.Fatal("the server should have survived its owner for this test to mean something")
 	}
-	// Another test process may sweep it first; the outcome is what counts.
+	Sweep(t.Context(), "") // another test process may sweep it first; the outcome is what counts
+	ends(t, "the directory or the server is still there", func() bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist) && !running(server)
+	})
+}
+
+func TestTheServerDiesWithAKilledRun(t *testing.T) {
+	if program, _ := mortal("postgres", nil); program == "postgres" {
+		t.Skip("needs Linux and setpriv")
+	}
+	_, server := killedRun(t)
+	ends(t, "the server outlives its owner", func() bool { return !running(server) })
 	Sweep(t.Context(), "")
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		_, statErr := os.Stat(dir)
-		_, _, running := processInfo(pid)
-		if errors.Is(statErr, os.ErrNotExist) && !running {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("directory: %v, server running: %v", statErr, running)
-		}
-		time.Sleep(20 * time.Millisecond)
+}
+
+// What another container's opsctl holds must stay, though its process ids say
+// nothing here; what nobody holds goes, though the id is somebody's by now.
+func TestTheLockDecides(t *testing.T) {
+	parent := t.TempDir()
+	dir, lock, err := ownedDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, ownerFile)
+	foreign := []byte(`{"pid":4194305,"start":"1","locked":true}`)
+	if err := os.WriteFile(path, foreign, 0o600); err != nil { // the same file, the lock stays
+		t.Fatal(err)
+	}
+	if removed := Sweep(t.Context(), parent); contains(removed, dir) || isStale(dir) {
+		t.Errorf("a held directory was swept: %q", removed)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	start, _, _ := processInfo(os.Getpid())
+	own := fmt.Sprintf(`{"pid":%d,"start":%q,"locked":true}`, os.Getpid(), start)
+	if err := os.WriteFile(path, []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if removed := Sweep(t.Context(), parent); !contains(removed, dir) {
+		t.Errorf("an abandoned directory was not swept: %q", removed)
 	}
 }
 
@@ -110,7 +174,7 @@ func TestStale(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := stale(dir); got != tt.want {
+			if got := isStale(dir); got != tt.want {
 				t.Errorf("stale = %v, want %v", got, tt.want)
 			}
 		})
@@ -120,7 +184,7 @@ func TestStale(t *testing.T) {
 		if err := os.Symlink(t.TempDir(), link); err != nil {
 			t.Fatal(err)
 		}
-		if stale(link) {
+		if isStale(link) {
 			t.Error("a symbolic link must never be swept")
 		}
 	})
