@@ -200,7 +200,7 @@ func TestExampleFollowsTheSchema(t *testing.T) {
 func TestBrokenSchemaStopsTheExampleAlone(t *testing.T) {
 	for _, broken := range []string{
 		"# @nonsense(((\nA=\n",
-		"# @example=\" '\\\"$x #\"\nA=\n", // no quoting that both readers understand
+		"# @example=\" '\\\" #x\"\nA=\n", // no quoting that both readers understand
 	} {
 		dir := small(t)
 		put(t, dir, ".env.schema", broken)
