@@ -232,6 +232,11 @@ func fakePgDump(t *testing.T, script string) {
 	t.Helper()
 	real := cluster(t).Install()
 	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} { // the server's user must get there
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	entries, err := os.ReadDir(real.Dir)
 	if err != nil {
 		t.Fatal(err)

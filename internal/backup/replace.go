@@ -129,7 +129,7 @@ func (r *restorer) replace(ctx context.Context, statements, options []string) er
 	defer script.Close()
 	m := &meter{w: io.Discard, emit: r.Progress, now: r.Now, event: Event{Stage: StageRestore, State: Progress, Total: r.archive.Bytes}}
 	var out head
-	err = execx.Run(ctx, execx.Cmd{
+	err = new(stderrLines).run(ctx, execx.Cmd{
 		Path: r.at.install.Path("psql"), Env: r.at.env, Stdout: &out,
 		Args:  []string{"--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1", "--dbname=" + conninfo(r.at.name)},
 		Stdin: io.MultiReader(strings.NewReader(r.prologue(statements)), io.TeeReader(script, m)),

@@ -207,17 +207,46 @@ func (v *verifier) pgRestore(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	select {
-	case <-v.cluster.Done():
-		return fmt.Errorf("the scratch server ended: %w", err)
+	failed, ok := errors.AsType[*execx.Error](err)
+	if !ok || failed.Exit <= 0 {
+		return err
+	}
+	if local := v.localFailure(ctx, failed.Stderr); local != nil {
+		return local
+	}
+	v.differ("restore", v.m.ID, "", "", "pg_restore failed: %s", failed.Stderr)
+	return errStop
+}
+
+// localFailure is the error when pg_restore failed because of this machine: the
+// server died, a disk is full, a library is missing. That says nothing of the backup.
+func (v *verifier) localFailure(ctx context.Context, said string) error {
+	conn, err := v.at.connect(ctx)
+	if err == nil {
+		err = conn.Close(ctx)
+	}
+	why := "pg_restore says"
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		why = "the scratch server ended, and pg_restore says"
+	case !isLocalText(said):
+		return nil
+	}
+	return errs.New(errs.Failure, "this machine could not restore backup %s, which says nothing of the backup: %s: %s", v.m.ID, why, said).
+		WithHint("%s", localHint(said))
+}
+
+func localHint(said string) string {
+	switch {
+	case strings.Contains(said, "shared_preload_libraries"), strings.Contains(said, "could not load library"), strings.Contains(said, "could not access file"):
+		return "an extension of the backup needs a library that is not loaded here: verify on a machine that has it"
+	case strings.Contains(said, "No space left"), strings.Contains(said, "quota"):
+		return "set TMPDIR to a directory with more space, and verify again"
 	default:
+		return "look at this machine's memory and disk, and verify again"
 	}
-	var failed *execx.Error
-	if errors.As(err, &failed) && failed.Exit > 0 {
-		v.differ("restore", v.m.ID, "", "", "pg_restore failed: %s", strings.Join(strings.Fields(failed.Stderr), " "))
-		return errStop
-	}
-	return err
 }
 
 // runRestore runs pg_restore on the spooled archive, in parallel jobs.
@@ -227,7 +256,7 @@ func (v *verifier) runRestore(ctx context.Context, options ...string) error {
 		jobs = 2
 	}
 	args := []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(jobs), "--dbname=" + conninfo(v.at.name)}
-	return execx.Run(ctx, execx.Cmd{
+	return new(stderrLines).run(ctx, execx.Cmd{
 		Path: v.at.install.Path("pg_restore"), Args: append(append(args, options...), v.spoolPath()), Env: v.at.env,
 	})
 }
@@ -251,11 +280,16 @@ func (v *verifier) databaseEntries(ctx context.Context, conn *pgx.Conn) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			v.differ("database", v.m.Database.Name, "", "", "%s cannot be restored: %v", strings.ToLower(e.Desc), err)
+			if isLocal(conn, err) {
+				return fmt.Errorf("restore the database's %s: %w", strings.ToLower(e.Desc), err)
+			}
+			v.differ("database", v.m.Database.Name, "", "", "%s cannot be restored: %s", strings.ToLower(e.Desc), sqlError(err))
 		}
 	}
 	owner := "ALTER DATABASE " + postgres.QuoteIdent(v.restored) + " OWNER TO " + postgres.QuoteIdent(v.m.Database.Owner)
-	if _, err := conn.Exec(ctx, owner); err != nil {
+	if _, err := conn.Exec(ctx, owner); isLocal(conn, err) {
+		return fmt.Errorf("restore the database's owner: %w", err)
+	} else if err != nil {
 		v.differ("database", v.m.Database.Name, v.m.Database.Owner, "", "its owner cannot be restored: %v", err)
 	}
 	return ctx.Err()
