@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -86,9 +87,14 @@ var errSilent = errors.New("")
 // silent is an error of the given code that prints nothing.
 func silent(code errs.Code) error { return errs.Wrap(errSilent, code, "") }
 
+// parseError is what Go's number parser says of a flag's value; the value and
+// the flag stand before it.
+var parseError = regexp.MustCompile(`: (strconv\.\w+|time): .*$`)
+
 // usageError turns what cobra says of a command line into a usage error with a way on.
 func usageError(cmd *cobra.Command, err error) error {
 	msg, _, _ := strings.Cut(err.Error(), "\n\nDid you mean")
+	msg = parseError.ReplaceAllString(msg, "")
 	e := errs.New(errs.Usage, "%s", strings.TrimSpace(msg))
 	if name, ok := strings.CutPrefix(msg, "unknown flag: --"); ok {
 		if near := errs.Closest(name, flagNames(cmd)); near != "" {

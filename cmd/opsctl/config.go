@@ -41,7 +41,7 @@ func newConfigCheckCmd(a *app) *cobra.Command {
 					problems = []config.Problem{}
 				}
 				if err := ui.JSON(a.io.Out, map[string]any{
-					"schema": "opsctl.config.check/v1", "file": path, "ok": len(problems) == 0, "problems": problems,
+					"schema": "opsctl.config.check/v1", "file": path, "ok": !config.Invalidates(problems), "problems": problems,
 				}); err != nil {
 					return err
 				}
@@ -50,7 +50,7 @@ func newConfigCheckCmd(a *app) *cobra.Command {
 					fmt.Fprintln(a.io.Out, p)
 				}
 			}
-			if len(problems) > 0 {
+			if config.Invalidates(problems) {
 				return silent(errs.Usage)
 			}
 			if !a.global.JSON {

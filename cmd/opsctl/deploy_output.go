@@ -63,6 +63,10 @@ func (d *deployProgress) plan(t target, p *deploy.Prepared) {
 		fmt.Fprintf(w, "%s the run %s of %s was cut off during %q; this one goes on from what stands\n",
 			ui.Warn, p.CutOff.ID, p.CutOff.Started.UTC().Format(time.DateTime), p.CutOff.LastStep)
 	}
+	if p.Running != nil {
+		fmt.Fprintf(w, "%s the run %s of %s, started %s ago, is going on; what follows will change\n",
+			ui.Warn, p.Running.ID, p.Running.By, ui.Duration(d.a.now().Sub(p.Running.Started)))
+	}
 	for _, c := range p.Changes {
 		fmt.Fprintln(w, "  "+changeLine(c))
 	}

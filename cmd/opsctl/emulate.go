@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/opsctl/opsctl/internal/emulator"
 	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/postgres"
 	"github.com/opsctl/opsctl/internal/ui"
 )
 
@@ -29,6 +31,7 @@ type emulateOptions struct {
 	stateDir string
 	envFile  string
 	orgs     []string
+	token    string // of the emulator only; it opens nothing else
 }
 
 // emulateReady is the answer of `opsctl emulate --json`, printed when it accepts requests.
@@ -79,6 +82,7 @@ Exit status: 2 wrong usage, 1 could not start, 130 stopped by a signal.`,
 	f.StringArrayVar(&o.faults, "fault", nil, "inject trouble, as `\"METHOD PATH=ACTION\"` (repeatable)")
 	f.StringVar(&o.stateDir, "state-dir", "", "`directory` for the machines' files (default: a temporary one)")
 	f.StringVar(&o.envFile, "env-file", "", "write the variables to a `file` instead of stdout")
+	f.StringVar(&o.token, "token", "", "accept only this made-up `token` (default: any)")
 	f.StringArrayVar(&o.orgs, "org", []string{"personal"}, "`slug` of an organization that exists (repeatable)")
 	return cmd
 }
@@ -102,6 +106,10 @@ func runEmulate(ctx context.Context, a *app, o emulateOptions) error {
 			say("%s %s %d %s %s", r.Method, r.Path, r.Status, r.Duration.Round(time.Millisecond), r.ID)
 		}
 	}
+	if o.token != "" {
+		opts.ValidTokens = []string{o.token}
+	}
+	postgres.Sweep(ctx, "") // servers that a killed emulator left
 	s, err := emulator.New(opts)
 	if err != nil {
 		return errs.Wrap(err, errs.Failure, "start the emulator").WithHint("--listen 127.0.0.1:0 takes a free port")
@@ -145,6 +153,15 @@ func (o emulateOptions) options() (emulator.Options, error) {
 		}
 		if *dir, err = filepath.Abs(*dir); err != nil {
 			return opts, err
+		}
+	}
+	if len(opts.Exec) > 0 {
+		program := opts.Exec[0]
+		if strings.Contains(program, "/") && !filepath.IsAbs(program) {
+			program = filepath.Join(opts.Dir, program)
+		}
+		if _, err := exec.LookPath(program); err != nil {
+			return opts, errs.New(errs.Usage, "--exec: no program %q", opts.Exec[0]).WithHint("it is looked for in --dir and on PATH, and is not given to a shell")
 		}
 	}
 	if opts.Dir != "" {

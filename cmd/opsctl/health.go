@@ -212,7 +212,7 @@ func (a *app) healthError(failures []error) error {
 // waitProgress tells on stderr how the wait goes: a line whenever the state
 // or the reason changes, every attempt with --verbose.
 func waitProgress(a *app, several bool) func(health.Attempt) {
-	if a.global.Quiet {
+	if a.global.Quiet || a.global.JSON {
 		return nil
 	}
 	var mu sync.Mutex

@@ -47,7 +47,7 @@ deploys and rollbacks that were run from this machine, from its journal.`,
 			if err != nil {
 				return err
 			}
-			runs, err := deploy.OpenJournal(a.stateDir(t)).Runs()
+			runs, err := deploy.Runs(a.stateDir(t))
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,10 +49,19 @@ func newLogsCmd(a *app) *cobra.Command {
 			if !ok {
 				return errs.New(errs.Usage, "%s gives no logs to opsctl", p.Name())
 			}
-			if _, err := p.Observe(cmd.Context(), t.env.App); err != nil {
+			state, err := p.Observe(cmd.Context(), t.env.App)
+			if err != nil {
 				return err
 			}
-			err = source.Logs(cmd.Context(), t.env.App, q, a.printLog)
+			printed := 0
+			err = source.Logs(cmd.Context(), t.env.App, q, func(l platform.LogLine) error {
+				printed++
+				return a.printLog(l)
+			})
+			known := slices.ContainsFunc(state.Instances, func(i platform.Instance) bool { return i.ID == q.Instance })
+			if err == nil && printed == 0 && q.Instance != "" && !known { // a task's instance is gone, but has lines
+				return errs.New(errs.NotFound, "%q has no instance %q", t.env.App, q.Instance).WithHint("see: opsctl status")
+			}
 			if q.Follow && errors.Is(err, context.Canceled) {
 				return nil // Ctrl-C is how following ends
 			}

@@ -47,8 +47,10 @@ backup, and probed.`,
 		root.AddCommand(c)
 	}
 	root.SetHelpCommandGroupID("tool")
+	root.SetHelpCommand(newHelpCmd(root))
 	root.SetCompletionCommandGroupID("tool")
 	root.AddCommand(helpTopics()...)
+	root.InitDefaultCompletionCmd() // now, so that it refuses unknown shells like every group
 	for _, c := range root.Commands() {
 		strictGroups(c)
 	}

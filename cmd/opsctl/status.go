@@ -79,7 +79,7 @@ func (a *app) printStatus(t target, state *platform.State) error {
 	}
 	fmt.Fprintf(w, "  release  %d\n  image    %s\n", report.Release, platform.ShortImage(report.Image))
 	if report.Mixed {
-		fmt.Fprintf(w, "  %s the instances do not all run the same release; run: opsctl deploy, or opsctl rollback\n", ui.Warn)
+		fmt.Fprintf(w, "  %s the instances do not all run the same release: a deploy is going on, or was cut off\n", ui.Warn)
 	}
 	fmt.Fprintln(w)
 	rows := make([][]string, 0, len(report.Instances))

@@ -1,6 +1,38 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// newHelpCmd is cobra's help command, except that a word it does not know is an error.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND|TOPIC]",
+		Short:   "Help about a command or a topic",
+		GroupID: "tool",
+		Example: "  opsctl help exit-codes",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				var names []string
+				for _, c := range root.Commands() {
+					names = append(names, c.Name())
+				}
+				e := errs.New(errs.Usage, "no command or topic %q", strings.Join(args, " "))
+				if near := errs.Closest(args[0], names); near != "" {
+					return e.WithHint("did you mean: opsctl help %s", near)
+				}
+				return e.WithHint("run: opsctl --help")
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
 
 // helpTopics are the pages of `opsctl help TOPIC` that belong to no command.
 func helpTopics() []*cobra.Command {
@@ -26,7 +58,7 @@ const exitCodesTopic = `opsctl's exit status is stable; scripts may rely on it.
     7  gave up waiting
     8  the deploy failed and the previous version was restored
     9  only a part was done
-  130  interrupted
+  130  interrupted (Ctrl-C, SIGTERM or a hang-up)
 
 With --json the error is one JSON object on stderr:
 
@@ -51,8 +83,9 @@ Secrets are read from the environment, a file or standard input, never from a fl
 
 const formattingTopic = `stdout carries data, stderr everything else.
 
-  --json     data as JSON with a versioned "schema" field; long commands print one
-             JSON event a line and end with one of type "result"
+  --json     data as JSON with a versioned "schema" field; deploy, rollback and
+             backup create, verify and restore print one JSON event a line and end
+             with one of type "result"; logs prints one object a line
   --quiet    only failures and warnings on stderr
   --verbose  each request and each decision on stderr
   --color    auto (default), always, never

@@ -13,6 +13,7 @@ import (
 )
 
 var (
+	ageKey  = regexp.MustCompile(`^(age1[0-9a-z]+|ssh-(ed25519|rsa) .+)$`)
 	appName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
 	varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	domain  = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
@@ -29,7 +30,7 @@ func (d *decoded) check(file string) {
 	if p.Version != 1 {
 		c.fail("version", "set version: 1", "version %d is not known to this opsctl", p.Version)
 	}
-	c.match("app", p.App, appName, "lower-case letters, digits and dashes, starting with a letter")
+	c.match("app", p.App, appName, "2 to 63 lower-case letters, digits and dashes, starting with a letter")
 	c.oneOf("stack", p.Stack, "nextjs")
 	c.inRange("web.port", p.Web.Port, 1, 65535)
 	c.path("web.health", p.Web.Health)
@@ -46,6 +47,7 @@ func (d *decoded) check(file string) {
 	for i, a := range p.Alerts {
 		c.alert(fmt.Sprintf("alerts[%d]", i), a)
 	}
+	c.later("alerts", "alerts are not sent by this version of opsctl")
 	c.match("sentry.dsn", p.Sentry.DSN, varName, "the name of a variable, not its value")
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		if a.Line != b.Line {
@@ -68,6 +70,13 @@ func (c checker) fail(key, hint, format string, args ...any) {
 	c.d.add(Problem{
 		File: c.file, Line: n.Line, Col: n.Column, Key: key, Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
+}
+
+// later warns of what is well-formed and not carried out by this version.
+func (c checker) later(key, format string, args ...any) {
+	if n, ok := c.d.places[key]; ok {
+		c.d.add(Problem{File: c.file, Line: n.Line, Col: n.Column, Key: key, Message: fmt.Sprintf(format, args...), Warning: true})
+	}
 }
 
 func (c checker) oneOf(key, value string, allowed ...string) {
@@ -108,10 +117,16 @@ func (c checker) environment(key string, e Environment) {
 	} else {
 		c.oneOf(key+".platform", e.Platform, Platforms...)
 	}
+	if e.Platform != "fly" {
+		c.later(key+".platform", "this version of opsctl does not deploy to %s", e.Platform)
+	}
+	if len(e.Domains) > 0 {
+		c.later(key+".domains", "domains are not set up by this version of opsctl")
+	}
 	c.oneOf(key+".strategy", e.Strategy, "rolling", "immediate")
 	c.inRange(key+".instances", e.Instances, 1, 100)
 	if _, written := c.d.places[key+".app"]; written { // a derived name is as good as the app's own
-		c.match(key+".app", e.App, appName, "lower-case letters, digits and dashes, starting with a letter")
+		c.match(key+".app", e.App, appName, "2 to 63 lower-case letters, digits and dashes, starting with a letter")
 	}
 	for i, d := range e.Domains {
 		c.match(fmt.Sprintf("%s.domains[%d]", key, i), d, domain, "a host name such as erp.example.com")
@@ -132,6 +147,15 @@ func (c checker) backup(b Backup) {
 	c.inRange("backup.retention.min_keep", b.Retention.MinKeep, 1, 10000)
 	if scheme, _, ok := strings.Cut(b.Store, ":"); b.Store != "" && (!ok || (scheme != "file" && scheme != "s3")) {
 		c.fail("backup.store", "such as file:/var/backups/app", "backup.store: not a store's address")
+	}
+	if strings.HasPrefix(b.Store, "s3:") {
+		c.later("backup.store", "this version of opsctl keeps backups in directories only (file:DIR)")
+	}
+	for _, key := range []string{"backup.schedule", "backup.verify.schedule", "backup.retention", "backup.pitr"} {
+		c.later(key, "%s is not carried out by this version of opsctl", key)
+	}
+	for i, r := range b.Recipients {
+		c.match(fmt.Sprintf("backup.recipients[%d]", i), r, ageKey, "an age public key (age1...) or an SSH one")
 	}
 	for i, check := range b.Verify.Checks {
 		if check.Name == "" || check.SQL == "" || check.Expect == "" {

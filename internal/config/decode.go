@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -28,10 +29,15 @@ type Problem struct {
 	Key     string `json:"key,omitempty"` // dotted path
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Warning bool   `json:"warning,omitempty"` // the file is valid, but this opsctl does not carry it out
 }
 
 func (p Problem) String() string {
-	s := fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Message)
+	s := fmt.Sprintf("%s:%d:%d: ", p.File, p.Line, p.Col)
+	if p.Warning {
+		s += "warning: "
+	}
+	s += p.Message
 	if p.Hint != "" {
 		s += " (" + p.Hint + ")"
 	}
@@ -43,6 +49,11 @@ type decoded struct {
 	project  *Project
 	places   map[string]*yaml.Node // dotted path -> the value's node
 	problems []Problem
+}
+
+// mistakes are the problems that make the file invalid.
+func (d *decoded) mistakes() []Problem {
+	return slices.DeleteFunc(slices.Clone(d.problems), func(p Problem) bool { return p.Warning })
 }
 
 // decode reads a project file strictly. All problems are collected; the

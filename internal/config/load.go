@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -57,8 +58,8 @@ func (l *Loader) Project(g Global) (*Project, error) {
 	l.layers.apply(d.project)
 	d.project.fillDefaults()
 	d.check(displayPath(path))
-	if len(d.problems) > 0 {
-		return nil, Invalid(d.problems)
+	if mistakes := d.mistakes(); len(mistakes) > 0 {
+		return nil, Invalid(mistakes)
 	}
 	d.project.Path = path
 	l.project = d.project
@@ -83,6 +84,11 @@ func (l *Loader) Check(g Global) (path string, problems []Problem, err error) {
 	return path, d.problems, nil
 }
 
+// Invalidates tells whether one of the problems is more than a warning.
+func Invalidates(problems []Problem) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
+}
+
 // Invalid makes the usage error for problems, which must not be empty.
 func Invalid(problems []Problem) error {
 	lines := make([]string, len(problems))
@@ -97,9 +103,13 @@ func read(path string) (*decoded, error) {
 	if path == "" {
 		return decode("", nil), nil
 	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, errs.New(errs.Usage, "the project file %s is not a regular file", displayPath(path))
+	}
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, errs.Wrap(err, errs.Usage, "read the project file")
+		return nil, errs.New(errs.Usage, "the project file %s cannot be read: %v", displayPath(path), rootCause(err))
 	}
 	return decode(displayPath(path), src), nil
 }

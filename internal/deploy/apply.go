@@ -88,6 +88,7 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 	if err := r.stillAsPlanned(ctx); err != nil {
 		return r.failed(ctx, err)
 	}
+	r.closeCutOff(ctx)
 	for _, s := range r.steps() {
 		if err := r.do(ctx, s); err != nil {
 			return r.failed(ctx, err)
@@ -105,6 +106,23 @@ func (r *run) unlock(ctx context.Context, lease platform.Lease) {
 	defer cancel()
 	if err := lease.Release(release); err != nil {
 		r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
+	}
+}
+
+// closeCutOff ends the ledger entry that a killed run left open.
+func (r *run) closeCutOff(ctx context.Context) {
+	if r.p.CutOff == nil || r.p.CutOff.Release == 0 {
+		return
+	}
+	app := r.p.Request.App.Name
+	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
+	for _, entry := range ledger {
+		if entry.Version == r.p.CutOff.Release && entry.Status == platform.Running {
+			err = r.Platform.EndRelease(ctx, app, entry, platform.Interrupted)
+		}
+	}
+	if err != nil { // only the history looks odd
+		r.emit("ledger", Warned, errs.Redact(err.Error()), 0)
 	}
 }
 
@@ -169,10 +187,13 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 	r.noteKept()
 	if !r.rolling {
 		if interrupted {
-			return Interrupted, errs.Wrap(cause, errs.Interrupted, "deploy stopped before any instance was changed")
+			return Interrupted, errs.Wrap(cause, errs.Interrupted, "the deploy stopped before any instance was changed")
 		}
 		e := errs.Wrap(cause, errs.CodeOf(cause), "deploy failed before any instance was changed")
 		return FailedRun, e.WithHint("%s", r.hint(cause, r.stillRunning()))
+	}
+	if interrupted {
+		r.emit("undo", Warned, "interrupted: the version before is being put back; a second Ctrl-C abandons that", 0)
 	}
 	outcome, undone, err := r.undo(undo)
 	if err != nil {
@@ -182,7 +203,7 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 	code := errs.RolledBack
 	switch {
 	case interrupted:
-		code = errs.Interrupted
+		code, outcome = errs.Interrupted, Interrupted
 	case outcome == Removed:
 		code = errs.CodeOf(cause)
 	}
@@ -256,7 +277,7 @@ func (r *run) hint(cause error, first string) string {
 	if len(r.kept) > 0 {
 		parts = append(parts, "not undone: "+strings.Join(r.kept, "; "))
 	}
-	if r.migrated {
+	if r.migrated && r.p.previous != 0 && r.p.secrets[DirectURL]+r.p.secrets[PooledURL] != "" {
 		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then opsctl backup restore ID --into URL")
 	}
 	return strings.Join(parts, "\n")

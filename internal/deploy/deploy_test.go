@@ -182,6 +182,7 @@ func TestDeployRollsBackWhatFailsItsHealthCheck(t *testing.T) {
 			f := newFixture(t)
 			f.mustDeploy(t, f.request("shop:v1"))
 			before := f.state(t).Current.Image
+			requests := len(f.server.Requests())
 			result, err := f.deploy(f.request(image))
 			if got := errs.ExitCode(err); got != 8 {
 				t.Fatalf("exit %d, want 8: %v", got, err)
@@ -198,6 +199,12 @@ func TestDeployRollsBackWhatFailsItsHealthCheck(t *testing.T) {
 			s := f.state(t)
 			if s.Mixed || s.Current.Version != 1 || s.Current.Image != before || len(s.Instances) != 2 {
 				t.Errorf("after the rollback: %+v", s.Current)
+			}
+			// The second instance was never reached, so putting the first one back must not restart it.
+			for _, r := range f.server.Requests()[requests:] {
+				if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/machines/"+s.Instances[1].ID) {
+					t.Errorf("the untouched instance was updated: %+v", r)
+				}
 			}
 			ledger, err := f.engine.Platform.Releases(f.ctx, "shop", 10)
 			if err != nil || len(ledger) != 2 || ledger[0].Status != platform.Failed || ledger[1].Status != platform.Complete {
@@ -304,6 +311,42 @@ func assertNoSecretOnDisk(t *testing.T, dir string, secrets ...string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A deploy that is going on is not one that was cut off.
+func TestARunningDeployIsCalledSo(t *testing.T) {
+	f := newFixture(t)
+	f.mustDeploy(t, f.request("shop:v1"))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, err := f.deploy(f.request("shop:v2")); err != nil {
+			t.Errorf("the deploy: %v", err)
+		}
+	}()
+	other := *f.engine
+	other.Event = nil
+	seen := false
+	for {
+		p, err := other.Prepare(f.ctx, f.request("sick:v1"))
+		if err == nil && p.CutOff != nil {
+			t.Errorf("called cut off: %+v", p.CutOff)
+		}
+		if err == nil && p.Running != nil {
+			seen = true
+			if _, err := other.Apply(f.ctx, p); len(p.Changes) > 0 && errs.ExitCode(err) != 6 {
+				t.Errorf("a second deploy at once: %v", err)
+			}
+		}
+		select {
+		case <-done:
+			if !seen {
+				t.Error("the running deploy was never seen")
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ type Prepared struct {
 	Image    platform.Image // resolved; only the reference when the app does not exist yet or the image is to be built
 	Changes  []Change
 	CutOff   *Run // an earlier run on this machine that was killed
+	Running  *Run // a run on this machine that is going on: Apply will refuse
 
 	previous int               // release to restore on failure; 0 for none
 	secrets  map[string]string // with the managed database's URLs

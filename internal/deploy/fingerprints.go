@@ -29,7 +29,8 @@ type fingerprintFile struct {
 
 type fingerprint struct {
 	MAC    []byte `json:"mac"`
-	Digest string `json:"digest"` // the platform's
+	Digest string `json:"digest"`           // the platform's
+	Staged bool   `json:"staged,omitempty"` // set, but by a deploy that was not finished
 }
 
 // OpenFingerprints reads the fingerprints of an app in dir; a missing or
@@ -73,6 +74,8 @@ func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret)
 			out[name] = SecretUnknown
 		case !hmac.Equal(known.MAC, f.mac(name, value)):
 			out[name] = SecretChanged
+		case known.Staged:
+			out[name] = SecretStaged
 		default:
 			out[name] = SecretSame
 		}
@@ -80,11 +83,12 @@ func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret)
 	return out
 }
 
-// Save remembers the values that run now, with the platform's digests of them.
-func (f *Fingerprints) Save(values map[string]string, have []platform.Secret) error {
+// Save remembers values with the platform's digests of them: as running now, or
+// as staged only, while the deploy that brings them to the app is not finished.
+func (f *Fingerprints) Save(values map[string]string, have []platform.Secret, staged bool) error {
 	for _, s := range have {
 		if value, ok := values[s.Name]; ok {
-			f.data.Secrets[s.Name] = fingerprint{MAC: f.mac(s.Name, value), Digest: s.Digest}
+			f.data.Secrets[s.Name] = fingerprint{MAC: f.mac(s.Name, value), Digest: s.Digest, Staged: staged}
 		}
 	}
 	out, err := json.Marshal(f.data)

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
 )
 
 // Record is one line of the journal. It never holds a secret's value.
@@ -42,7 +44,8 @@ const (
 	Removed     Outcome = "removed" // a first deploy failed; nothing runs
 	FailedRun   Outcome = "failed"
 	Interrupted Outcome = "interrupted"
-	CutOff      Outcome = "cut off" // the journal has no end: the process was killed
+	CutOff      Outcome = "cut off"  // the journal has no end: the process was killed
+	GoingOn     Outcome = "going on" // the journal has no end yet: the process holds the lock
 )
 
 // Journal is the local record of an app's deploys: one JSON object a line,
@@ -146,6 +149,24 @@ type Run struct {
 	LastStep string    `json:"last_step,omitempty"`
 	Outcome  Outcome   `json:"outcome"`
 	Detail   string    `json:"detail,omitempty"`
+}
+
+// Runs are the runs of an app on this machine, newest first. The newest is
+// told to be going on when its process still holds the lock.
+func Runs(dir string) ([]Run, error) {
+	runs, err := OpenJournal(dir).Runs()
+	if err != nil || len(runs) == 0 || runs[0].Outcome != CutOff {
+		return runs, err
+	}
+	lock, err := lockLocal(dir, "")
+	if errs.CodeOf(err) == errs.Conflict {
+		runs[0].Outcome = GoingOn
+		return runs, nil
+	}
+	if err == nil {
+		lock.release()
+	}
+	return runs, err
 }
 
 // Runs folds the journal into runs, newest first.

@@ -29,6 +29,9 @@ func lockLocal(dir, holder string) (*localLock, error) {
 		return nil, errs.New(errs.Conflict, "another deploy is running on this machine: %s", strings.TrimSpace(string(by))).
 			WithHint("wait for it to end, or stop it")
 	}
+	if holder == "" {
+		return &localLock{f}, nil // only asked whether it is free
+	}
 	if err := f.Truncate(0); err == nil {
 		_, _ = f.WriteAt([]byte(holder+"\n"), 0) // only for the message above
 	}

@@ -31,6 +31,7 @@ const (
 	SecretNew     SecretChange = "new"
 	SecretChanged SecretChange = "changed"
 	SecretUnknown SecretChange = "unknown"
+	SecretStaged  SecretChange = "staged" // set, but by a deploy that was not finished
 )
 
 // Observed is what runs.
@@ -99,6 +100,8 @@ func planSecrets(secrets map[string]SecretChange) []Change {
 			changes = append(changes, Change{Action: Create, Object: "secret", Name: name})
 		case SecretChanged:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "its value changed"})
+		case SecretStaged:
+			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it was set by a deploy that was not finished"})
 		case SecretUnknown:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it was not set from this machine, so it cannot be compared"})
 		}

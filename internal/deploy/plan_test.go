@@ -105,7 +105,10 @@ func TestFingerprints(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := []platform.Secret{{Name: "A", Digest: "d1"}, {Name: "B", Digest: "d2"}}
-	if err := f.Save(map[string]string{"A": "one"}, have); err != nil {
+	if err := f.Save(map[string]string{"A": "one"}, have, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Save(map[string]string{"S": "one"}, []platform.Secret{{Name: "S", Digest: "d3"}}, true); err != nil {
 		t.Fatal(err)
 	}
 	f, err = OpenFingerprints(dir) // what is on disk counts
@@ -123,6 +126,8 @@ func TestFingerprints(t *testing.T) {
 		{"B", "x", have, SecretUnknown},
 		{"C", "x", have, SecretNew},
 		{"A", "one", nil, SecretNew},
+		{"S", "one", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretStaged},
+		{"S", "two", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretChanged},
 	}
 	for _, tt := range tests {
 		if got := f.Compare(map[string]string{tt.name: tt.value}, tt.have)[tt.name]; got != tt.want {

@@ -23,7 +23,7 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	if p.prints, err = OpenFingerprints(e.StateDir); err != nil {
 		return nil, err
 	}
-	if p.CutOff, err = e.cutOff(); err != nil {
+	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
 		return nil, err
 	}
 	if err := e.observe(ctx, p); err != nil {
@@ -46,13 +46,21 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	return p, nil
 }
 
-// cutOff is the newest run of this machine, when it has no end.
-func (e *Engine) cutOff() (*Run, error) {
-	runs, err := OpenJournal(e.StateDir).Runs()
-	if err != nil || len(runs) == 0 || runs[0].Outcome != CutOff {
-		return nil, err
+// lastRun is the newest run of this machine when its journal has no end: one
+// that is going on, or one that was killed.
+func (e *Engine) lastRun() (cutOff, running *Run, err error) {
+	runs, err := Runs(e.StateDir)
+	if err != nil || len(runs) == 0 {
+		return nil, nil, err
 	}
-	return &runs[0], nil
+	switch runs[0].Outcome {
+	case CutOff:
+		return &runs[0], nil, nil
+	case GoingOn:
+		return nil, &runs[0], nil
+	default:
+		return nil, nil, nil
+	}
 }
 
 func (e *Engine) observe(ctx context.Context, p *Prepared) error {

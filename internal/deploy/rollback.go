@@ -46,7 +46,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 	p.Changes = []Change{{Action: Replace, Object: "release", Old: strconv.Itoa(state.Current.Version), New: strconv.Itoa(to.Version), Reason: "rollback"}}
 	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
 	var err error
-	if p.CutOff, err = e.cutOff(); err != nil {
+	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
 		return Result{}, err
 	}
 	local, err := lockLocal(e.StateDir, e.Holder)

@@ -3,7 +3,6 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,12 +41,16 @@ func unless(condition bool, reason string) func() string {
 // lock may still stand for a moment, and is waited for.
 func (r *run) lock(ctx context.Context) (platform.Lease, error) {
 	deadline := r.now().Add(time.Minute)
+	waiting := false
 	for {
 		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.Holder)
 		if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil || r.now().After(deadline) {
 			return lease, err
 		}
-		r.emit("lock", Progress, "waiting for the lock of the run that was cut off", 0)
+		if !waiting {
+			r.emit("lock", Warned, "the run that was cut off still holds the lock; waiting until it ends by itself", 0)
+			waiting = true
+		}
 		if err := r.sleep(ctx, 2*time.Second); err != nil {
 			return nil, err
 		}
@@ -143,6 +146,7 @@ func (r *run) stageSecrets(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.staged = names
+	r.remember(ctx, true)
 	return strings.Join(names, ", "), nil
 }
 
@@ -192,14 +196,27 @@ func (r *run) mark(ctx context.Context) (string, error) {
 	if err := r.Platform.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
 		return "", err
 	}
-	state, err := r.Platform.Observe(ctx, app)
-	if err == nil {
-		err = r.p.prints.Save(maps.Clone(r.p.secrets), state.Secrets)
-	}
-	if err != nil { // the deploy stands; only the next comparison of secrets will know less
-		r.emit("mark", Warned, errs.Redact(err.Error()), 0)
-	}
+	r.remember(ctx, false)
 	return fmt.Sprintf("release %d is complete", r.release.Version), nil
+}
+
+// remember keeps the fingerprints of the secrets. Without them the next
+// comparison only knows less, so a failure is no reason to stop.
+func (r *run) remember(ctx context.Context, staged bool) {
+	values := r.p.secrets
+	if staged { // the rest are as they were
+		values = map[string]string{}
+		for _, name := range r.staged {
+			values[name] = r.p.secrets[name]
+		}
+	}
+	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
+	if err == nil {
+		err = r.p.prints.Save(values, state.Secrets, staged)
+	}
+	if err != nil {
+		r.emit("secrets", Warned, errs.Redact(err.Error()), 0)
+	}
 }
 
 func (r *run) report(step string) platform.Report {

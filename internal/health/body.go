@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"mime"
 	"slices"
 	"strconv"
@@ -59,20 +60,40 @@ var words = map[string]State{
 func ParseBody(data []byte, contentType string) *Body {
 	doc, err := decodeJSON(data)
 	if err != nil {
-		return nil
+		return undecodable(data, contentType)
 	}
 	return parseDoc(doc, contentType)
 }
 
+// claimsHealth tells whether the content type promises health+json.
+func claimsHealth(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/health+json"
+}
+
+// undecodable is what a body that is no JSON means: nothing, unless the app
+// promised health+json and answered something.
+func undecodable(data []byte, contentType string) *Body {
+	if claimsHealth(contentType) && len(bytes.TrimSpace(data)) > 0 {
+		return broken("it is not valid JSON")
+	}
+	return nil
+}
+
+// broken is the body of an app that promises health+json and answers something else.
+func broken(why string) *Body { return &Body{Dialect: HealthJSON, Status: Fail, Output: why} }
+
 func parseDoc(doc any, contentType string) *Body {
+	claims := claimsHealth(contentType)
 	obj, ok := doc.(map[string]any)
-	if !ok {
+	switch {
+	case !ok && claims:
+		return broken("it is no JSON object")
+	case !ok:
 		return nil
 	}
 	raw, isText := obj["status"].(string)
 	state, known := words[strings.ToLower(raw)]
-	media, _, err := mime.ParseMediaType(contentType)
-	claims := err == nil && media == "application/health+json"
 	switch {
 	case !known && !claims:
 		return nil
@@ -81,7 +102,7 @@ func parseDoc(doc any, contentType string) *Body {
 	}
 	b := &Body{Status: state, Raw: clean(raw), Version: text(obj["version"]), ReleaseID: text(obj["releaseId"]), Output: text(obj["output"])}
 	if !known {
-		b.Output = "the status is missing"
+		b.Output = "it has no status"
 		if isText {
 			b.Output = "unknown status " + strconv.Quote(b.Raw)
 		}

@@ -32,7 +32,7 @@ func TestParseBody(t *testing.T) {
 		{"degraded", `{"status":"degraded"}`, "", &Body{Dialect: HealthJSON, Status: Warn, Raw: "degraded"}},
 		{"health+json with a status of its own", `{"status":"great"}`, hj + "; charset=utf-8",
 			&Body{Dialect: HealthJSON, Status: Fail, Raw: "great", Output: `unknown status "great"`}},
-		{"health+json without a status", `{"checks":{}}`, hj, &Body{Dialect: HealthJSON, Status: Fail, Output: "the status is missing"}},
+		{"health+json without a status", `{"checks":{}}`, hj, &Body{Dialect: HealthJSON, Status: Fail, Output: "it has no status"}},
 		{"spring", `{"status":"DOWN","components":{"db":{"status":"DOWN","details":{"error":"refused"}},
 			"disk":{"status":"UP"},"pools":{"status":"UP","components":{"read":{"status":"UP"}}}}}`, "application/vnd.spring-boot.actuator.v3+json",
 			&Body{Dialect: Spring, Status: Fail, Raw: "DOWN", Components: []Component{
@@ -53,6 +53,8 @@ func TestParseBody(t *testing.T) {
 		{"html", `<html>ok</html>`, "text/html", nil},
 		{"two documents", `{"status":"ok"}{"status":"ok"}`, "", nil},
 		{"empty", ``, hj, nil},
+		{"cut short, and it promised", `{"status":`, hj, &Body{Dialect: HealthJSON, Status: Fail, Output: "it is not valid JSON"}},
+		{"a list, and it promised", `[]`, hj, &Body{Dialect: HealthJSON, Status: Fail, Output: "it is no JSON object"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,6 +20,8 @@ func (p *Prober) judge(c Check, a *answer, res *Result) {
 	if c.method() != http.MethodHead && !res.Truncated {
 		if doc, docErr = decodeJSON(a.body); docErr == nil {
 			res.Body = parseDoc(doc, a.header.Get("Content-Type"))
+		} else {
+			res.Body = undecodable(a.body, a.header.Get("Content-Type"))
 		}
 	}
 	judgeStatus(want, res)

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/superfly/fly-go/flaps"
 
@@ -106,7 +108,11 @@ func explainGraphQL(err error, format string, args ...any) error {
 		return errs.Wrap(err, errs.NotFound, "%s", msg)
 	case strings.Contains(text, "401") || strings.Contains(text, "unauthorized") || strings.Contains(text, "must be authenticated"):
 		return errs.Wrap(err, errs.Auth, "%s", msg).WithHint("the token in FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`")
-	default:
-		return fmt.Errorf("%s: %w", msg, httpx.RedactError(err))
 	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) {
+		return errs.Wrap(httpx.RedactError(err), errs.Failure, "%s", msg).
+			WithHint("Fly.io could not be reached: is there a network, and do the FLY_..._BASE_URL variables point where they should? An emulator has to be running")
+	}
+	return fmt.Errorf("%s: %w", msg, httpx.RedactError(err))
 }

@@ -94,14 +94,16 @@ func (p *Platform) logPage(ctx context.Context, app, instance, token string) ([]
 	return lines, page.Meta.NextToken, nil
 }
 
-// lastLines is the end of a machine's output; nothing when it cannot be had,
-// since it only illustrates another error.
-func (p *Platform) lastLines(ctx context.Context, app, instance string, n int) []string {
+// lastLines is the end of a machine's output after a moment (milliseconds since
+// 1970); nothing when it cannot be had, since it only illustrates another error.
+func (p *Platform) lastLines(ctx context.Context, app, instance string, since int64, n int) []string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var out []string
 	_ = p.Logs(ctx, app, platform.LogQuery{Instance: instance, Limit: n}, func(l platform.LogLine) error {
-		out = append(out, l.Message)
+		if l.Time.UnixMilli() > since {
+			out = append(out, l.Message)
+		}
 		return nil
 	})
 	return out

@@ -118,14 +118,14 @@ func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, tim
 			last = m
 			done, err := verdict(m, want.InstanceID, since)
 			if err != nil {
-				return p.withLog(ctx, app, m.ID, err)
+				return p.withLog(ctx, app, m.ID, since, err)
 			}
 			if done {
 				return nil
 			}
 		}
 		if p.now().After(deadline) {
-			return p.withLog(ctx, app, want.ID, timedOut(last, want.ID, timeout))
+			return p.withLog(ctx, app, want.ID, since, timedOut(last, want.ID, timeout))
 		}
 		if err := p.sleep(ctx, pollInterval); err != nil {
 			return err
@@ -190,9 +190,9 @@ func timedOut(m *fly.Machine, id string, after time.Duration) error {
 	return errs.New(errs.Timeout, "machine %s is not healthy after %s: it is %s and its checks have not passed", id, after, m.State)
 }
 
-// withLog adds the last lines that a machine printed to an error.
-func (p *Platform) withLog(ctx context.Context, app, id string, err error) error {
-	lines := p.lastLines(ctx, app, id, 10)
+// withLog adds the last lines that a machine printed since a moment to an error.
+func (p *Platform) withLog(ctx context.Context, app, id string, since int64, err error) error {
+	lines := p.lastLines(ctx, app, id, since, 10)
 	if len(lines) == 0 {
 		return err
 	}

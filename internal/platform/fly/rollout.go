@@ -29,13 +29,15 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 	}
 	keep := machines[:min(len(machines), want.Instances)]
 	extra := machines[len(keep):]
+	behind := slices.DeleteFunc(slices.Clone(keep), func(m *fly.Machine) bool { return runs(m, want) })
 	switch {
+	case len(behind) == 0:
 	case want.Strategy == "immediate":
-		err = p.updateAll(ctx, app, keep, want, report)
+		err = p.updateAll(ctx, app, behind, want, report)
 	case len(keep) == 1 && len(extra) == 0 && len(keep[0].GetConfig().Mounts) == 0:
 		err = p.updateBehindStandIn(ctx, app, keep[0], want, report)
 	default:
-		err = p.updateEach(ctx, app, keep, want, report)
+		err = p.updateEach(ctx, app, behind, want, report)
 	}
 	if err != nil {
 		return err
@@ -52,6 +54,13 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 		}
 	}
 	return nil
+}
+
+// runs tells whether a machine runs the release already: what a failed deploy
+// never reached must not be restarted to put the version before back.
+func runs(m *fly.Machine, want platform.Release) bool {
+	c := m.GetConfig()
+	return m.State == fly.MachineStateStarted && releaseVersion(c) == want.Version && platform.SameImage(c.Image, want.Image)
 }
 
 func (p *Platform) updateEach(ctx context.Context, app string, machines []*fly.Machine, want platform.Release, report platform.Report) error {

@@ -31,11 +31,11 @@ func (p *Platform) RunTask(ctx context.Context, app string, task platform.Task) 
 		// Stop it: a migration that goes on alone after the deploy gave up is worse than one cut off.
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		result.Log = p.lastLines(cleanup, app, m.ID, 20)
+		result.Log = p.lastLines(cleanup, app, m.ID, 0, 20)
 		_ = p.destroy(cleanup, app, m.ID)
 		return result, err
 	}
-	result.Log = p.lastLines(ctx, app, m.ID, 20)
+	result.Log = p.lastLines(ctx, app, m.ID, 0, 20)
 	result.ExitCode, result.OOM = end.ExitCode, end.OOMKilled
 	if end.ExitCode == 0 && end.GuestExitCode != 0 {
 		result.ExitCode = end.GuestExitCode
