@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -278,9 +279,26 @@ func (r *run) hint(cause error, first string) string {
 		parts = append(parts, "not undone: "+strings.Join(r.kept, "; "))
 	}
 	if r.migrated && r.p.previous != 0 && r.p.secrets[DirectURL]+r.p.secrets[PooledURL] != "" {
-		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then opsctl backup restore ID --into URL")
+		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then\n"+
+			"  opsctl backup restore ID --into "+r.databaseVar()+" --confirm "+r.databaseName())
 	}
 	return strings.Join(parts, "\n")
+}
+
+// databaseVar is the variable with the URL that a restore of the app's database needs.
+func (r *run) databaseVar() string {
+	if r.p.secrets[DirectURL] != "" {
+		return DirectURL
+	}
+	return PooledURL
+}
+
+func (r *run) databaseName() string {
+	u, err := url.Parse(r.p.secrets[r.databaseVar()])
+	if err != nil || strings.Trim(u.Path, "/") == "" {
+		return "DATABASE"
+	}
+	return strings.Trim(u.Path, "/")
 }
 
 func (r *run) result(o Outcome) Result {

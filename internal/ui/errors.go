@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,10 +24,7 @@ func (s *Streams) PrintError(err error, asJSON bool, redact func(string) string)
 	code := errs.CodeOf(err)
 	message, hint := redact(strings.TrimSpace(err.Error())), redact(errs.HintOf(err))
 	if code == errs.Interrupted {
-		message = "interrupted"
-		if full := redact(err.Error()); !strings.HasSuffix(full, "context canceled") {
-			message = full
-		}
+		message = interrupted(err, redact)
 	}
 	if asJSON {
 		var e errorJSON
@@ -44,6 +42,15 @@ func (s *Streams) PrintError(err error, asJSON bool, redact func(string) string)
 			fmt.Fprintf(s.Err, "      %s\n", line)
 		}
 	}
+}
+
+// interrupted says what an interruption left, in one wording: the outermost
+// error's own words, without those of what was cut off.
+func interrupted(err error, redact func(string) string) string {
+	if e, ok := errors.AsType[*errs.Error](err); ok && e.Code == errs.Interrupted && e.Message != "" {
+		return "interrupted: " + redact(e.Message)
+	}
+	return "interrupted"
 }
 
 // Warn prints a warning line on stderr.
