@@ -52,18 +52,20 @@ type backupSummary struct {
 	StoredBytes int64      `json:"stored_bytes"`
 	Seconds     float64    `json:"seconds"`
 	Encrypted   bool       `json:"encrypted"`
-	Damaged     string     `json:"damaged,omitempty"` // why the manifest cannot be read
+	Damaged     string     `json:"damaged,omitempty"` // what the store's listing or the manifest gives away
+	Unread      string     `json:"unread,omitempty"`  // why nothing is known of it
 	Proven      *bool      `json:"proven"`            // null: never verified
 	Verified    *time.Time `json:"verified,omitempty"`
 }
 
 func summarise(e backup.Entry) backupSummary {
-	s := backupSummary{ID: e.ID}
-	if e.Err != nil {
-		s.Damaged = e.Err.Error()
+	s := backupSummary{ID: e.ID, Damaged: e.Damaged()}
+	if e.Unread != nil {
+		s.Unread = e.Unread.Error()
 	}
 	if v := e.Verdict; v != nil {
-		s.Proven, s.Verified = &v.Proven, &v.Time
+		proven := v.Proven && s.Damaged == "" // damage that came later counts more
+		s.Proven, s.Verified = &proven, &v.Time
 	}
 	m := e.Manifest
 	if m == nil {
@@ -90,8 +92,8 @@ func (a *app) printBackups(entries []backup.Entry, location string) error {
 	now := a.now()
 	var rows [][]string
 	for _, s := range list {
-		if s.Damaged != "" {
-			rows = append(rows, []string{s.ID, "", "", "", "", "", ui.Red("damaged")})
+		if s.Created == nil { // no manifest
+			rows = append(rows, []string{s.ID, "", "", "", "", "", provenText(s, now)})
 			continue
 		}
 		rows = append(rows, []string{
@@ -100,12 +102,24 @@ func (a *app) printBackups(entries []backup.Entry, location string) error {
 		})
 	}
 	ui.Table(a.io.Out, a.io.Width(), []string{"ID", "AGE", "SIZE → STORED", "TABLES", "ROWS", "TOOK", "PROVEN"}, rows)
+	for _, s := range list {
+		switch {
+		case s.Unread != "":
+			a.io.Warn("%s", s.Unread)
+		case s.Damaged != "":
+			a.io.Warn("backup %s is damaged: %s", s.ID, s.Damaged)
+		}
+	}
 	return nil
 }
 
 // provenText is the last verdict and how long ago it was.
 func provenText(s backupSummary, now time.Time) string {
 	switch {
+	case s.Unread != "":
+		return ui.Yellow("unknown")
+	case s.Damaged != "":
+		return ui.Red("damaged")
 	case s.Proven == nil:
 		return ui.Faint("not yet")
 	case *s.Proven:
@@ -134,11 +148,14 @@ whole manifest is printed, with the hashes.`,
 			if err != nil {
 				return err
 			}
+			if e.Unread != nil {
+				return e.Unread
+			}
 			if e.Err != nil {
 				return errs.Wrap(e.Err, errs.CheckFailed, "backup %s is damaged", e.ID).WithHint("see: opsctl backup verify %s", e.ID)
 			}
 			if a.global.JSON {
-				return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.backup.info/v1", "store": st.String(), "manifest": e.Manifest, "verdict": e.Verdict})
+				return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.backup.info/v1", "store": st.String(), "manifest": e.Manifest, "verdict": e.Verdict, "damaged": e.Damaged()})
 			}
 			a.printBackupInfo(e)
 			return nil
@@ -159,6 +176,9 @@ func (a *app) printBackupInfo(e *backup.Entry) {
 	line("size", "%s", sizes(s))
 	line("encrypted", "%s", encryption(m))
 	line("proven", "%s", provenText(s, a.now()))
+	for _, d := range e.Damage {
+		line("", "%s", d)
+	}
 	if e.Verdict != nil && !e.Verdict.Proven {
 		for _, d := range e.Verdict.Differences {
 			line("", "%s", d)

@@ -31,15 +31,7 @@ deploys and rollbacks that were run from this machine, from its journal.`,
 			if limit < 1 {
 				return errs.New(errs.Usage, "--limit: %d is not a number of releases", limit)
 			}
-			t, err := a.target("history", platformName)
-			if err != nil {
-				return err
-			}
-			p, err := a.platform(cmd.Context(), t.env.Platform)
-			if err != nil {
-				return err
-			}
-			state, err := p.Observe(cmd.Context(), t.env.App)
+			t, p, state, err := a.observe(cmd.Context(), "history", platformName)
 			if err != nil {
 				return err
 			}

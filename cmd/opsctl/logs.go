@@ -37,21 +37,13 @@ func newLogsCmd(a *app) *cobra.Command {
 			if q.Limit < 1 {
 				return errs.New(errs.Usage, "--lines: %d is not a number of lines", q.Limit)
 			}
-			t, err := a.target("logs", platformName)
-			if err != nil {
-				return err
-			}
-			p, err := a.platform(cmd.Context(), t.env.Platform)
+			t, p, state, err := a.observe(cmd.Context(), "logs", platformName)
 			if err != nil {
 				return err
 			}
 			source, ok := p.(platform.Logs)
 			if !ok {
 				return errs.New(errs.Usage, "%s gives no logs to opsctl", p.Name())
-			}
-			state, err := p.Observe(cmd.Context(), t.env.App)
-			if err != nil {
-				return err
 			}
 			printed := 0
 			err = source.Logs(cmd.Context(), t.env.App, q, func(l platform.LogLine) error {

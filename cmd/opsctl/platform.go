@@ -67,6 +67,20 @@ func (a *app) platform(ctx context.Context, name string) (platform.Platform, err
 	return nil, e.WithHint("one of: %s", strings.Join(config.Platforms, ", "))
 }
 
+// observe looks at the app of an environment: what status, logs and history begin with.
+func (a *app) observe(ctx context.Context, command, platformFlag string) (target, platform.Platform, *platform.State, error) {
+	t, err := a.target(command, platformFlag)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	p, err := a.platform(ctx, t.env.Platform)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	state, err := p.Observe(ctx, t.env.App)
+	return t, p, state, err
+}
+
 func (a *app) httpOptions() httpx.Options {
 	o := httpx.Options{UserAgent: "opsctl/" + buildVersion().Version, MaxAttempts: 4}
 	o.OnRetry = func(r httpx.Retry) {

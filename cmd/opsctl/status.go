@@ -34,15 +34,7 @@ func newStatusCmd(a *app) *cobra.Command {
   opsctl status --env staging --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t, err := a.target("status", platformName)
-			if err != nil {
-				return err
-			}
-			p, err := a.platform(cmd.Context(), t.env.Platform)
-			if err != nil {
-				return err
-			}
-			state, err := p.Observe(cmd.Context(), t.env.App)
+			t, _, state, err := a.observe(cmd.Context(), "status", platformName)
 			if err != nil {
 				return err
 			}
