@@ -19,13 +19,24 @@ const Latest = "latest"
 // Entry is one backup in the store.
 type Entry struct {
 	ID       string
-	Manifest *Manifest // nil when Err is set
-	Err      error     // the manifest cannot be read: the backup is damaged
+	Manifest *Manifest // nil when Err or Unread is set
+	Err      error     // the manifest is damaged, and so is the backup
+	Unread   error     // the manifest could not be read, or is of a newer opsctl: nothing is known of the backup
+	Damage   []string  // objects that are missing or have another size than they should
 	Verdict  *Verdict  // of the newest verify; nil when there was none or it cannot be read
 }
 
+// Damaged says what is wrong with the backup as far as a listing shows; "" is nothing.
+func (e *Entry) Damaged() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return strings.Join(e.Damage, ", ")
+}
+
 // List returns the backups of a store, newest first. It needs nothing but the
-// store. A damaged manifest is an Entry with Err, not an error.
+// store. A damaged manifest is an Entry with Err, and one that could not be read
+// an Entry with Unread; neither is an error.
 func List(ctx context.Context, st store.Store) ([]Entry, error) {
 	groups, err := group(ctx, st, "")
 	if err != nil {
@@ -103,14 +114,10 @@ func group(ctx context.Context, st store.Store, prefix string) (map[string][]sto
 
 func load(ctx context.Context, st store.Store, id string, objects []store.Object) Entry {
 	e := Entry{ID: id}
-	data, err := readAll(ctx, st, id+"/"+manifestName)
-	if err == nil {
-		e.Manifest, err = ParseManifest(data)
+	e.loadManifest(ctx, st)
+	if e.Manifest != nil {
+		e.Damage = sizesDiffer(e.Manifest, objects)
 	}
-	if err == nil && e.Manifest.ID != id {
-		e.Manifest, err = nil, fmt.Errorf("manifest: it belongs to backup %s", e.Manifest.ID)
-	}
-	e.Err = err
 	for _, o := range slices.Backward(objects) { // keys sort by time
 		if !strings.HasPrefix(o.Key, id+"/"+verifyPrefix) {
 			continue
@@ -124,6 +131,43 @@ func load(ctx context.Context, st store.Store, id string, objects []store.Object
 	return e
 }
 
+// loadManifest tells a damaged manifest from one that could not be read.
+func (e *Entry) loadManifest(ctx context.Context, st store.Store) {
+	data, err := readAll(ctx, st, e.ID+"/"+manifestName)
+	if err != nil && !errors.Is(err, errTooBig) {
+		e.Unread = errs.Wrap(err, errs.CodeOf(err), "the manifest of backup %s could not be read", e.ID).
+			WithHint("may you read the store, and is it whole? %s", st)
+		return
+	}
+	if err == nil {
+		e.Manifest, err = ParseManifest(data)
+	}
+	if newer, ok := errors.AsType[newerError](err); ok {
+		e.Unread = errs.Wrap(newer, errs.Failure, "backup %s was made by a newer opsctl", e.ID).WithHint("update opsctl on this machine")
+		return
+	}
+	if err == nil && e.Manifest.ID != e.ID {
+		e.Manifest, err = nil, fmt.Errorf("manifest: it belongs to backup %s", e.Manifest.ID)
+	}
+	e.Err = err
+}
+
+// sizesDiffer finds what the store's listing gives away.
+func sizesDiffer(m *Manifest, objects []store.Object) (damage []string) {
+	for _, o := range m.Objects {
+		i := slices.IndexFunc(objects, func(x store.Object) bool { return x.Key == m.ID+"/"+o.Name })
+		switch {
+		case i < 0:
+			damage = append(damage, o.Name+" is missing")
+		case objects[i].Size != o.Stored.Bytes:
+			damage = append(damage, fmt.Sprintf("%s has %d of %d bytes", o.Name, objects[i].Size, o.Stored.Bytes))
+		}
+	}
+	return damage
+}
+
+var errTooBig = errors.New("manifest: it is bigger than any manifest")
+
 // readAll reads a small object.
 func readAll(ctx context.Context, st store.Store, key string) ([]byte, error) {
 	r, err := st.Get(ctx, key)
@@ -133,7 +177,7 @@ func readAll(ctx context.Context, st store.Store, key string) ([]byte, error) {
 	defer func() { _ = r.Close() }()
 	data, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err == nil && len(data) > maxManifest {
-		err = errors.New("too big")
+		err = errTooBig
 	}
 	return data, err
 }

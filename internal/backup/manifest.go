@@ -2,8 +2,10 @@ package backup
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,32 +120,70 @@ func (m *Manifest) Totals() Totals {
 	return t
 }
 
+// A stored manifest ends with the SHA-256 of everything before it. Every
+// version of the form keeps this, so that damage is told from a newer form.
+const (
+	checksumStart = ",\n  \"sha256\": \""
+	checksumEnd   = "\"\n}\n"
+	checksumSize  = len(checksumStart) + 2*sha256.Size + len(checksumEnd)
+)
+
+// withChecksum ends the members of a JSON object with their checksum.
+func withChecksum(members []byte) []byte {
+	sum := sha256.Sum256(members)
+	return fmt.Appendf(bytes.Clone(members), "%s%x%s", checksumStart, sum, checksumEnd)
+}
+
 // Encode writes the manifest as it is stored.
 func (m *Manifest) Encode() ([]byte, error) {
 	b, err := json.MarshalIndent(m, "", "  ")
-	return append(b, '\n'), err
+	if err != nil {
+		return nil, err
+	}
+	return withChecksum(bytes.TrimSuffix(b, []byte("\n}"))), nil
 }
 
-// ParseManifest reads a stored manifest and checks that it can be used: a
-// known form, an id, and objects with sane names and digests.
+// newerError is a manifest of a form that only a newer opsctl knows.
+type newerError struct{ form string }
+
+func (e newerError) Error() string {
+	return fmt.Sprintf("manifest: form %s is of a newer opsctl, this one knows %s", e.form, ManifestSchema)
+}
+
+// isNewer tells whether a form is a later version of ours.
+func isNewer(form string) bool {
+	name, version, _ := strings.Cut(ManifestSchema, "/v")
+	ours, _ := strconv.Atoi(version)
+	rest, ok := strings.CutPrefix(form, name+"/v")
+	theirs, err := strconv.Atoi(rest)
+	return ok && err == nil && theirs > ours
+}
+
+// ParseManifest reads a stored manifest and checks that it can be used: its
+// checksum, a known form, an id, and objects with sane names and digests.
 func ParseManifest(data []byte) (*Manifest, error) {
+	members := data[:max(0, len(data)-checksumSize)]
+	if !bytes.Equal(withChecksum(members), data) {
+		return nil, errors.New("manifest: its bytes are not those that were written (the checksum at its end does not fit)")
+	}
+	object := append(bytes.Clone(members), '}')
 	var head struct {
 		Schema string `json:"schema"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	if err := json.Unmarshal(object, &head); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if isNewer(head.Schema) {
+		return nil, newerError{head.Schema}
 	}
 	if head.Schema != ManifestSchema {
 		return nil, fmt.Errorf("manifest: form %q is not known, want %s", head.Schema, ManifestSchema)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(object))
 	d.DisallowUnknownFields()
 	m := &Manifest{}
 	if err := d.Decode(m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	if len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
-		return nil, fmt.Errorf("manifest: bytes behind its end")
 	}
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -160,6 +200,9 @@ func (m *Manifest) check() error {
 	}
 	if m.Created.IsZero() || m.Server.Number < 90000 {
 		return fmt.Errorf("time or server version is missing")
+	}
+	if when, _, _ := strings.Cut(m.ID, "-"); m.Created.UTC().Format(idTime) != when {
+		return fmt.Errorf("created %s is not the time of id %s", m.Created.UTC().Format(time.RFC3339), m.ID)
 	}
 	if m.Object(RoleDump) == nil || m.Object(RoleGlobals) == nil {
 		return fmt.Errorf("it names no dump or no globals")

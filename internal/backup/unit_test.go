@@ -119,12 +119,19 @@ const smallManifest = `{"schema": "opsctl.backup.manifest/v1", "id": "20261124T0
  "extensions": [], "roles": [], "policies": [], "settings": [], "catalog": {}, "sequences": [],
  "large_objects": {"rows": 0, "bytes": 0, "hash": ""}, "schema_hash": "", "schema_objects": []}`
 
+// sealed gives a manifest its checksum.
+func sealed(manifest string) []byte {
+	return withChecksum([]byte(strings.TrimSuffix(manifest, "}")))
+}
+
 func TestParseManifest(t *testing.T) {
-	if _, err := ParseManifest([]byte(smallManifest)); err != nil {
+	if _, err := ParseManifest(sealed(smallManifest)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, old, new, want string }{
-		{"a newer form", "manifest/v1", "manifest/v2", `form "opsctl.backup.manifest/v2" is not known`},
+		{"a newer form", "manifest/v1", "manifest/v2", "form opsctl.backup.manifest/v2 is of a newer opsctl"},
+		{"another form", "manifest/v1", "manifest/v1x", `form "opsctl.backup.manifest/v1x" is not known`},
+		{"another time", "2026-11-24T03:00:00Z", "2026-11-24T04:00:00Z", "created 2026-11-24T04:00:00Z is not the time of id"},
 		{"an unknown field", `"kind"`, `"extra": 1, "kind"`, "unknown field"},
 		{"an id that is a path", "20261124T030000Z-aaaa", "../x", "has no known form"},
 		{"an object that is a path", "dump.zst", "../dump.zst", "hidden part"},
@@ -143,15 +150,45 @@ func TestParseManifest(t *testing.T) {
 			if changed == smallManifest {
 				t.Fatal("nothing was changed")
 			}
-			if _, err := ParseManifest([]byte(changed)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := ParseManifest(sealed(changed)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
 	}
 }
 
+// Whoever changes, cuts or lengthens a stored manifest by any byte is found out.
+func TestEveryByteOfAManifestCounts(t *testing.T) {
+	m, err := ParseManifest(sealed(smallManifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseManifest(good); err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		for _, bit := range []byte{0x01, 0x20} { // another letter, another case
+			bad := bytes.Clone(good)
+			bad[i] ^= bit
+			if _, err := ParseManifest(bad); err == nil {
+				t.Errorf("byte %d, %q for %q, is accepted", i, bad[i], good[i])
+			}
+		}
+		if _, err := ParseManifest(good[:i]); err == nil {
+			t.Errorf("%d bytes of it are accepted", i)
+		}
+	}
+	if _, err := ParseManifest(append(bytes.Clone(good), '\n')); err == nil {
+		t.Error("a byte more is accepted")
+	}
+}
+
 func FuzzParseManifest(f *testing.F) {
-	f.Add([]byte(smallManifest))
+	f.Add(sealed(smallManifest))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := ParseManifest(data)

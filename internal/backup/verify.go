@@ -162,6 +162,9 @@ func (v *verifier) note(format string, args ...any) {
 }
 
 func (v *verifier) checkManifest(context.Context) (string, error) {
+	if v.entry.Unread != nil { // that says nothing of the backup
+		return "", v.entry.Unread
+	}
 	if v.entry.Err != nil {
 		v.differ("object", manifestName, "", "", "cannot be read: %v", v.entry.Err)
 		return "", errStop
