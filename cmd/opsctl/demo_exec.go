@@ -86,7 +86,8 @@ func (d *demo) environ() []string {
 // background is a program that runs beside the demo.
 type background struct {
 	process *execx.Process
-	done    chan error
+	done    chan struct{} // closed when it has ended
+	err     error         // valid after done
 }
 
 // start prints and starts a program in the background; its output goes to a log file.
@@ -104,9 +105,10 @@ func (d *demo) start(ctx context.Context, shown, log string, args ...string) (*b
 		_ = f.Close() // a log that nobody reads any more
 		return nil, err
 	}
-	b := &background{process: p, done: make(chan error, 1)}
+	b := &background{process: p, done: make(chan struct{})}
 	go func() {
-		b.done <- p.Wait()
+		b.err = p.Wait()
+		close(b.done)
 		_ = f.Close() // a log that nobody reads any more
 	}()
 	return b, nil

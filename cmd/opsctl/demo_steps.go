@@ -97,7 +97,8 @@ func (d *demo) awaitEmulator(ctx context.Context) (map[string]string, error) {
 			return vars, nil
 		}
 		select {
-		case err := <-d.emulator.done:
+		case <-d.emulator.done:
+			err := d.emulator.err
 			d.emulator = nil
 			log, _ := os.ReadFile(filepath.Join(d.dir, "emulator.log"))
 			return nil, errs.Wrap(err, errs.Failure, "the emulator ended: %s", strings.TrimSpace(string(log)))
