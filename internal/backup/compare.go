@@ -32,7 +32,11 @@ func (v *verifier) compare(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the restored database back: %w", err)
 	}
-	v.compareTables(contentByTable(a), "restored")
+	contents := contentByTable(a)
+	if err := v.rereadReordered(ctx, a, contents); err != nil {
+		return "", err
+	}
+	v.compareTables(contents, "restored")
 	v.compareContent("large objects", "all", v.m.LargeObjects, a.LargeObjects, "restored")
 	if err := v.compareSequences(a); err != nil {
 		return "", err

@@ -62,7 +62,7 @@ func Export(ctx context.Context, o ExportOptions) (*Exported, error) {
 	stopped, err := v.stages(ctx, []step{{StageManifest, v.checkManifest}, {StageRead, v.readDump}})
 	switch {
 	case ctx.Err() != nil:
-		return nil, errs.New(errs.Interrupted, "the export was interrupted; %s was not written", o.Path)
+		return nil, errs.New(errs.Interrupted, "%s was not written", o.Path)
 	case err != nil:
 		return nil, err
 	case stopped || len(v.verdict.Differences) > 0:

@@ -15,13 +15,17 @@ FROM pg_database d WHERE d.datname = current_database()`
 
 const sqlSchemas = `SELECT n.nspname FROM pg_namespace n WHERE ` + userSchemas + ` ORDER BY 1`
 
+// Columns stand in their order, but for tables that inherit: pg_dump may make
+// these in another one.
 const sqlTables = `
 SELECT n.nspname, c.relname,
        CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned' ELSE 'matview' END,
        c.oid, c.relrowsecurity, c.relforcerowsecurity,
        coalesce(e.extcondition[array_position(e.extconfig, c.oid)], ''),
        coalesce((SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod) || ' '
-                                   || a.attnotnull || a.attidentity::text || a.attgenerated::text, ', ' ORDER BY a.attnum)
+                                   || a.attnotnull || a.attidentity::text || a.attgenerated::text, ', '
+                                   ORDER BY CASE WHEN NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
+                                                 THEN a.attname END, a.attnum)
                  FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ''),
        CASE WHEN c.relkind = 'm' THEN c.relispopulated END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -139,6 +140,7 @@ func (v *verifier) consume(o *Object, r io.Reader) error {
 		return err
 	}
 	v.archive = a
+	v.noteTablespaces()
 	v.compareTables(contentByTable(a), "in the stored dump")
 	return nil
 }
@@ -181,4 +183,17 @@ func size(n int64) string {
 		return fmt.Sprintf("%d B", n)
 	}
 	return fmt.Sprintf("%.1f %s", f, units[i])
+}
+
+// noteTablespaces says that everything is restored into the default tablespace.
+func (v *verifier) noteTablespaces() {
+	var used []string
+	for _, e := range v.archive.Entries {
+		if e.Tablespace != "" && !slices.Contains(used, e.Tablespace) {
+			used = append(used, e.Tablespace)
+		}
+	}
+	if len(used) > 0 && v.command != "export" {
+		v.note("tablespaces are left out, everything goes into the default one: %s", names(used))
+	}
 }

@@ -121,7 +121,7 @@ FROM pg_extension e CROSS JOIN unnest(e.extconfig, e.extcondition) x(rel, condit
 func (r *restorer) replace(ctx context.Context, statements, options []string) error {
 	script, err := startChild(ctx, execx.Cmd{
 		Path: r.at.install.Path("pg_restore"), Env: r.at.env,
-		Args: append(append([]string{"--file=-", "--single-transaction"}, options...), r.spoolPath()),
+		Args: append(append([]string{"--file=-", "--single-transaction", "--no-tablespaces"}, options...), r.spoolPath()),
 	})
 	if err != nil {
 		return err

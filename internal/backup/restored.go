@@ -90,10 +90,7 @@ func (r *restorer) finish(ctx context.Context, err error) (*Restored, error) {
 	switch {
 	case ctx.Err() != nil:
 		res.Outcome = OutcomeInterrupted
-		err = errs.New(errs.Interrupted, "the restore was interrupted; %s", r.state())
-		if hint := r.wayOn(); hint != "" {
-			err = errs.New(errs.Interrupted, "the restore was interrupted; %s", r.state()).WithHint("%s", hint)
-		}
+		err = errs.New(errs.Interrupted, "%s", r.state()).WithHint("%s", r.wayOn())
 	case err != nil:
 		res.Outcome = OutcomeFailed
 		if begun {

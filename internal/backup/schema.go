@@ -38,7 +38,7 @@ var notSchema = []string{
 // casts and parentheses (a known one: varchar in (...) in a check).
 var deparsed = []string{
 	"TABLE", "CONSTRAINT", "CHECK CONSTRAINT", "FK CONSTRAINT", "INDEX", "DEFAULT", "VIEW", "MATERIALIZED VIEW",
-	"POLICY", "RULE", "TRIGGER", "DOMAIN", "FOREIGN TABLE", "STATISTICS",
+	"POLICY", "RULE", "TRIGGER", "DOMAIN", "FOREIGN TABLE", "STATISTICS", "PUBLICATION TABLE",
 }
 
 // schemaObjects lists what the archive defines, sorted. Objects that share a
@@ -80,6 +80,12 @@ func definition(e archive.Entry) string {
 	switch {
 	case slices.Contains(deparsed, e.Desc):
 		text = loosen(text)
+	case e.Desc == "FUNCTION" || e.Desc == "PROCEDURE":
+		// A body behind AS is text and stays; one in SQL (BEGIN ATOMIC, RETURN) is printed from its parse tree.
+		head, body, ok := strings.Cut(text, "\n    AS ")
+		if text = loosen(head); ok {
+			text += "\n    AS " + body
+		}
 	case e.Desc == "ACL" || e.Desc == "DEFAULT ACL": // the order of grants follows their history
 		lines := strings.Split(text, "\n")
 		slices.Sort(lines)

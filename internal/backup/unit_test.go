@@ -224,3 +224,22 @@ func FuzzParseVerdict(f *testing.F) {
 		}
 	})
 }
+
+// Bodies and filters in SQL are printed from their parse tree; text behind AS is not.
+func TestDefinitionsThatAreLoosened(t *testing.T) {
+	for _, tt := range []struct {
+		desc, a, b string
+		same       bool
+	}{
+		{"PUBLICATION TABLE", "ALTER PUBLICATION p ADD TABLE ONLY t WHERE (((k)::text = 'a'::text));", "ALTER PUBLICATION p ADD TABLE ONLY t WHERE ((k = 'a'));", true},
+		{"PUBLICATION TABLE", "ALTER PUBLICATION p ADD TABLE ONLY t WHERE ((k = 'a'));", "ALTER PUBLICATION p ADD TABLE ONLY t WHERE ((k = 'b'));", false},
+		{"FUNCTION", "CREATE FUNCTION f() RETURNS boolean\n    LANGUAGE sql\n    BEGIN ATOMIC\n SELECT ((k)::text = 'a'::text);\nEND;", "CREATE FUNCTION f() RETURNS boolean\n    LANGUAGE sql\n    BEGIN ATOMIC\n SELECT (k = 'a');\nEND;", true},
+		{"FUNCTION", "CREATE FUNCTION f() RETURNS boolean\n    LANGUAGE sql\n    AS $$SELECT (1)::int$$;", "CREATE FUNCTION f() RETURNS boolean\n    LANGUAGE sql\n    AS $$SELECT 1$$;", false},
+		{"PROCEDURE", "CREATE PROCEDURE p()\n    LANGUAGE sql\n    RETURN (1);", "CREATE PROCEDURE p()\n    LANGUAGE sql\n    RETURN 2;", false},
+	} {
+		a, b := definition(archive.Entry{Desc: tt.desc, Definition: tt.a}), definition(archive.Entry{Desc: tt.desc, Definition: tt.b})
+		if (a == b) != tt.same {
+			t.Errorf("%s: same %v, want %v:\n%s\n%s", tt.desc, a == b, tt.same, a, b)
+		}
+	}
+}

@@ -39,6 +39,8 @@ type Entry struct {
 	Tag        string // the object's name, as pg_restore -l shows it
 	Owner      string
 	Definition string // the SQL that makes it
+	Copy       string // of TABLE DATA: COPY schema.table (columns) FROM stdin;
+	Tablespace string
 	HasData    bool
 }
 
@@ -169,7 +171,7 @@ func (r *reader) entry() (e Entry, err error) {
 		return e, err
 	}
 	// definition, drop statement, copy statement, schema, tablespace, access method
-	if err = r.strings(&e.Definition, &skip, &skip, &e.Schema, &skip, &skip); err != nil {
+	if err = r.strings(&e.Definition, &skip, &e.Copy, &e.Schema, &e.Tablespace, &skip); err != nil {
 		return e, err
 	}
 	if r.minor >= 16 {
