@@ -24,6 +24,13 @@ the source held: every table's rows and content, the schema, sequences, large
 objects, extensions, policies, settings. Then backup.verify.checks of
 opsctl.yaml run. The source database is not touched.
 
+Not compared, and said so: what the server makes anew from the rows (content of
+materialised views, generated columns), rows behind foreign tables, tablespaces,
+and the roles' attributes and passwords, which belong to the server.
+
+When this machine is at fault (disk full, memory, a missing library, a store
+that cannot be read) that is exit 1 and no verdict.
+
 The verdict is stored beside the backup, where "backup list" shows it.
 
 Exit status: 0 proven, 3 not proven (each difference is printed), 5 no such backup.`,

@@ -36,13 +36,20 @@ GRANT SELECT ON tenants TO PUBLIC;
 func TestABackupIsProven(t *testing.T) {
 	f := newFixture(t)
 	url := database(t, "shop")
-	exec(t, url, shop, `ALTER DATABASE shop SET app.jwt_secret = 'very-secret-value'`, `ALTER DATABASE shop SET work_mem = '8MB'`)
+	exec(t, url, shop, `CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; CREATE FOREIGN TABLE far (x text) SERVER files OPTIONS (program 'echo 1')`)
+	exec(t, url, `ALTER DATABASE shop SET app.jwt_secret = 'very-secret-value'`, `ALTER DATABASE shop SET work_mem = '8MB'`)
 	m := f.create(t, url)
 	totals := m.Totals()
 	if totals.Tables != 3 || totals.Rows != 1010 || m.LargeObjects.Rows != 1 {
 		t.Errorf("totals %+v, large objects %+v", totals, m.LargeObjects)
 	}
-	proven(t, f.verify(t, Latest))
+	v := f.verify(t, Latest)
+	proven(t, v)
+	for _, want := range []string{"1 materialised view", "generated columns of 1 table", "1 foreign table", "attributes and passwords of roles"} {
+		if !strings.Contains(strings.Join(v.Notes, "\n"), want) {
+			t.Errorf("no note on %s in %q", want, v.Notes)
+		}
+	}
 
 	list, err := List(t.Context(), f.store)
 	if err != nil || len(list) != 1 || list[0].ID != m.ID || list[0].Verdict == nil || !list[0].Verdict.Proven {

@@ -44,6 +44,7 @@ func (v *verifier) compare(ctx context.Context) (string, error) {
 	v.compareFacts(facts)
 	v.compareSchema(a.Entries)
 	v.compareDatabase(facts, a)
+	v.noteUncompared()
 	t := v.m.Totals()
 	v.verdict.Tables, v.verdict.Rows = t.Tables, 0
 	for _, table := range a.Tables {

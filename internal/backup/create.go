@@ -134,6 +134,9 @@ func (c *creator) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if err := pinSession(ctx, conn); err != nil {
 		return err
 	}
+	if err := endlessTransaction(ctx, conn); err != nil {
+		return err
+	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
 		return err
 	}

@@ -119,9 +119,13 @@ func produceSealed(w io.Writer, o seal.Options, produce func(io.Writer) error, s
 	return nil
 }
 
+// keepalives find a connection whose other end is gone, in about a minute and
+// not in the two hours of most systems. libpq has no variables for them.
+const keepalives = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3 tcp_user_timeout=60000"
+
 // dumpArgs are pg_dump's arguments; the connection is in its environment.
 func dumpArgs(snapshot string) []string {
-	args := []string{"--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=5min"}
+	args := []string{"--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=5min", "--dbname=" + keepalives}
 	if snapshot != "" {
 		args = append(args, "--snapshot="+snapshot)
 	}

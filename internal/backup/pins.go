@@ -30,6 +30,13 @@ func pinnedEnv(options string) []string {
 	return []string{"PGTZ=UTC", "PGOPTIONS=" + strings.TrimSpace(b.String())}
 }
 
+// endlessTransaction switches off the one timeout that cannot be named to
+// every server when connecting: PostgreSQL 17 has it, and an older one refuses it.
+func endlessTransaction(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")
+	return err
+}
+
 // pinSession pins the settings, and the search path, in a session that reads the catalog.
 func pinSession(ctx context.Context, conn *pgx.Conn) error {
 	var b strings.Builder

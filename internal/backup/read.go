@@ -126,7 +126,7 @@ func (v *verifier) consume(o *Object, r io.Reader) error {
 		}
 		return nil
 	}
-	if err := v.checkSpace(o.Plain.Bytes); err != nil {
+	if err := v.checkSpace(v.dir, o.Plain.Bytes); err != nil {
 		return errors.Join(errLocal, err)
 	}
 	f, err := v.spool()
@@ -156,19 +156,28 @@ func (l localWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// checkSpace fails before a full disk does: the spooled dump and, for a
-// scratch database, that with its indexes must fit beside each other.
-func (v *verifier) checkSpace(dump int64) error {
-	free, ok := freeSpace(v.dir)
-	need := dump
-	if v.command == "verify" {
-		need += v.m.Database.Bytes
-	}
-	if ok && free < need {
-		return errs.New(errs.Failure, "%s needs %s in %s, and %s are free", v.command, size(need), v.dir, size(free)).
+// checkSpace fails before a full disk does. Spooled dump and scratch server may
+// be on different file systems, so each is asked for its own.
+func (v *verifier) checkSpace(dir string, need int64) error {
+	if free, ok := freeSpace(dir); ok && free < need {
+		return errs.New(errs.Failure, "%s needs about %s in %s, and %s are free", v.command, size(need), dir, size(free)).
 			WithHint("set TMPDIR to a directory with more space")
 	}
 	return nil
+}
+
+// restoredBytes estimates what the restored database takes: the rows with their
+// headers, large objects, and half as much again for indexes. The source's own
+// size says little, since it holds what was deleted and not given back yet.
+func (m *Manifest) restoredBytes() int64 {
+	const header, empty = 32, 64 << 20
+	bytes := m.LargeObjects.Bytes + header*m.LargeObjects.Rows
+	for _, t := range m.Tables {
+		if t.Kind == "table" {
+			bytes += t.Bytes + header*t.Rows
+		}
+	}
+	return empty + bytes + bytes/2
 }
 
 // size is a number of bytes for people.

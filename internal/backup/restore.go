@@ -35,6 +35,9 @@ func (v *verifier) startCluster(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := v.checkSpace(v.cluster.DataDir(), v.m.restoredBytes()); err != nil {
+		return "", err
+	}
 	v.verdict.PostgreSQL = in.Version
 	if in.Major != v.m.Server.Major() {
 		v.note("restored with PostgreSQL %d, the source has %d: definitions are compared in part only", in.Major, v.m.Server.Major())

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -123,6 +124,8 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 30 * time.Second
 	}
+	// This session is idle while pg_dump works; the same values as in keepalives.
+	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}).DialContext
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, s.connectError(ctx, err)

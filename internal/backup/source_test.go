@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +65,25 @@ func TestConnectionEnvironment(t *testing.T) {
 	for _, arg := range dumpArgs("snap") {
 		if strings.Contains(arg, "p/w") || strings.Contains(arg, "db.example") {
 			t.Errorf("argument %q", arg)
+		}
+	}
+}
+
+// pg_dump looks after its connection, and its arguments, which everybody on the
+// machine can read, say nothing of the database.
+func TestPgDumpsArguments(t *testing.T) {
+	f := newFixture(t)
+	url := database(t, "")
+	said := filepath.Join(t.TempDir(), "arguments")
+	fakePgDump(t, `printf '%s\n' "$@" > `+said+`; exec "$REAL" "$@"`)
+	f.create(t, url)
+	args, err := os.ReadFile(said)
+	if err != nil || !strings.Contains(string(args), "keepalives_idle=30 ") || !strings.Contains(string(args), "tcp_user_timeout=") {
+		t.Errorf("arguments %s, %v", args, err)
+	}
+	for _, secret := range []string{"hunter2", "boss", "127.0.0.1"} {
+		if strings.Contains(string(args), secret) {
+			t.Errorf("%q stands in the arguments %s", secret, args)
 		}
 	}
 }

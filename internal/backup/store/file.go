@@ -20,10 +20,13 @@ const incomplete = ".incomplete"
 
 // File is a Store in a directory: an object is a file, complete and on disk
 // before it has its name. Directories are private to the user.
-type File struct{ dir string }
+type File struct {
+	dir  string
+	link func(from, to string) error
+}
 
 // NewFile makes a store in dir, which is created by the first Put.
-func NewFile(dir string) *File { return &File{dir: dir} }
+func NewFile(dir string) *File { return &File{dir: dir, link: os.Link} }
 
 // String is "file:DIR".
 func (s *File) String() string { return "file:" + s.dir }
@@ -48,17 +51,39 @@ func (s *File) Put(ctx context.Context, key string, r io.Reader) (Object, error)
 	return Object{Key: key, Size: size, Modified: info.ModTime()}, nil
 }
 
-// PutIfAbsent implements Store: a hard link is the one way to give a file its
-// name that fails when the name is taken, on every system.
+// PutIfAbsent implements Store: a hard link is the one way to give a finished
+// file its name that fails when the name is taken, on every system.
 func (s *File) PutIfAbsent(ctx context.Context, key string, data []byte) error {
 	temp, _, err := s.write(ctx, key, bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temp) }()
-	err = s.settle(key, func(path string) error { return os.Link(temp, path) })
+	err = s.settle(key, func(path string) error { return s.linkOrCopy(temp, path, data) })
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: %w", key, ErrExists)
+	}
+	return err
+}
+
+// linkOrCopy links temp to path. A file system without links (exFAT, some
+// network mounts) gets the data under its name directly: then a crash in
+// between leaves half a file, which its checksum tells.
+func (s *File) linkOrCopy(temp, path string, data []byte) error {
+	err := s.link(temp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, createErr := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if createErr != nil {
+		if errors.Is(createErr, fs.ErrExist) || errors.Is(createErr, fs.ErrNotExist) {
+			return createErr
+		}
+		return errors.Join(err, createErr)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
 	}
 	return err
 }
