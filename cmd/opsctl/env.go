@@ -47,7 +47,8 @@ func newEnvCheckCmd(a *app) *cobra.Command {
 		Short: "Find what is wrong in .env files",
 		Long: `Find what is wrong in .env files: what the schema requires and is missing, values of
 the wrong type, unknown keys, lines that Next.js and docker compose read
-differently, keys that do not fit together, and secrets in the wrong place.
+differently, references to variables that are set nowhere, keys that do not fit
+together, and secrets in the wrong place.
 
 Without FILE the files are those that Next.js loads in the environment, with its
 precedence: .env.MODE.local, .env.local (not in test), .env.MODE, .env. Of several
@@ -91,6 +92,7 @@ func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error
 	o := envcheck.Options{
 		Dir: dir, SchemaPath: schema, Env: a.envName(cmd), Phase: f.phase, Strict: f.strict,
 		NamesOnly: f.namesOnly, AllowTestKeys: f.allowT, Tracked: gitTracked, Now: a.now,
+		InProcess: func(name string) bool { _, ok := a.lookup(name); return ok },
 	}
 	for _, arg := range args { // the last one wins, so it comes first
 		rel, err := relative(dir, arg)
@@ -111,8 +113,10 @@ func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error
 			report.Findings[i].File = filepath.Join(dir, finding.File)
 		}
 	}
-	for i, name := range report.Files {
-		report.Files[i] = filepath.Join(dir, name)
+	for _, names := range [][]string{report.Files, report.Unread} {
+		for i, name := range names {
+			names[i] = filepath.Join(dir, name)
+		}
 	}
 	if err := a.printEnvReport(report, f.format); err != nil {
 		return err

@@ -58,7 +58,9 @@ func envLevel(l envcheck.Level) string {
 
 func envSummary(r *envcheck.Report) string {
 	files := strings.Join(r.Files, ", ")
-	if files == "" {
+	if files == "" && len(r.Unread) > 0 {
+		files = "no readable file"
+	} else if files == "" {
 		files = "no file"
 	}
 	scope := fmt.Sprintf("%s, %s, %s", r.Env, files, ui.Count(int64(r.Variables), "variable"))
@@ -69,7 +71,11 @@ func envSummary(r *envcheck.Report) string {
 	if !r.OK {
 		mark = ui.Fail
 	}
-	return fmt.Sprintf("%s %s, %s (%s)", mark, ui.Count(int64(r.Errors), "error"), ui.Count(int64(r.Warnings), "warning"), scope)
+	text := fmt.Sprintf("%s %s, %s (%s)", mark, ui.Count(int64(r.Errors), "error"), ui.Count(int64(r.Warnings), "warning"), scope)
+	if r.NotChecked > 0 {
+		text += fmt.Sprintf("; %s not checked: %s cannot be read", ui.Count(int64(r.NotChecked), "required variable"), strings.Join(r.Unread, ", "))
+	}
+	return text
 }
 
 // githubAnnotation is a workflow command of GitHub Actions, which shows the

@@ -25,6 +25,9 @@ type Options struct {
 	AllowTestKeys bool              // test keys may stand in production (a preview deployment)
 
 	ReadFile func(path string) ([]byte, error) // default ReadRegular
+	// InProcess tells whether the process has a variable to which a value may refer,
+	// without looking at its value; nil: only Process is asked.
+	InProcess func(name string) bool
 	// Tracked gives those of the files in dir that git tracks; nil: not checked.
 	Tracked func(ctx context.Context, dir string, files []string) ([]string, error)
 	Now     func() time.Time // for expires; nil: not checked
@@ -32,16 +35,19 @@ type Options struct {
 
 // Report is the result of a check.
 type Report struct {
-	Env       string    `json:"env"`
-	Files     []string  `json:"files"`
-	Variables int       `json:"variables"` // keys of the schema
-	OK        bool      `json:"ok"`
-	Errors    int       `json:"errors"`
-	Warnings  int       `json:"warnings"`
-	Infos     int       `json:"infos"`
-	Silenced  int       `json:"silenced"` // by # opsctl: ignore=
-	Omitted   int       `json:"omitted"`  // counted but not listed: more than 200 of one rule in one file
-	Findings  []Finding `json:"findings"`
+	Env       string   `json:"env"`
+	Files     []string `json:"files"`
+	Variables int      `json:"variables"` // keys of the schema
+	OK        bool     `json:"ok"`
+	Errors    int      `json:"errors"`
+	Warnings  int      `json:"warnings"`
+	Infos     int      `json:"infos"`
+	Silenced  int      `json:"silenced"` // by # opsctl: ignore=
+	Omitted   int      `json:"omitted"`  // counted but not listed: more than 200 of one rule in one file
+	Unread    []string `json:"unread"`   // files that cannot be read; each has a finding
+	// NotChecked counts the required keys that no other file has: an unread one may.
+	NotChecked int       `json:"not_checked"`
+	Findings   []Finding `json:"findings"`
 }
 
 // Check validates files, and the process environment when given, against the
@@ -111,6 +117,9 @@ type checker struct {
 	eval     *evaluator
 	files    []*loaded
 	values   map[string]*value // the value that counts, by key
+	unread   []string          // files that cannot be read
+	names    map[string]bool   // every name that a file sets, made when first needed
+	skipped  int               // required keys that an unread file may hold
 	failed   map[string]bool   // keys whose value has an error already
 	findings []Finding
 	silenced int
@@ -177,11 +186,14 @@ func (c *checker) load() error {
 			}
 			continue
 		} else if err != nil {
-			c.add(Finding{File: name, Line: 1, Col: 1, Rule: "file", Level: Error, Message: "the file cannot be read: " + readReason(err)})
+			c.add(Finding{File: name, Line: 1, Col: 1, Rule: "file", Level: Error, Message: "the file cannot be read: " + readReason(err),
+				Fix: readFix(err)})
+			c.unread = append(c.unread, name)
 			continue
 		}
 		if msg, pos := checkText(name, data); msg != "" {
 			c.add(Finding{File: name, Line: pos.Line, Col: pos.Col, Rule: "file", Level: Error, Message: msg, Fix: "save it as plain UTF-8 text"})
+			c.unread = append(c.unread, name)
 			continue
 		}
 		c.loadFile(name, data, env)
@@ -200,6 +212,14 @@ func readReason(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
+}
+
+// readFix is the next step where it does not follow from the reason.
+func readFix(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "make it readable for the user that runs the check, for instance with chmod u+r"
+	}
+	return "put a regular file with KEY=value lines in its place"
 }
 
 func (c *checker) loadFile(name string, data []byte, env map[string]string) {
@@ -260,6 +280,7 @@ func (c *checker) report() *Report {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
+	r.Unread, r.NotChecked = append([]string{}, c.unread...), c.skipped
 	for _, f := range c.files {
 		r.Files = append(r.Files, f.name)
 	}

@@ -54,6 +54,9 @@ func (c *checker) pair(a, b string) {
 
 // alone reports half of a pair, unless the other half is reported as required.
 func (c *checker) alone(set *value, other string) {
+	if c.values[other] == nil && len(c.unread) > 0 {
+		return // it may well be there
+	}
 	if it := c.schema.Item(other); it != nil && !c.needed(it) && c.eval.eval(it.Value).empty() && !c.eval.required(it) {
 		c.at(set, "group", Error, "is set but "+other+" is not: they work only together", "set both or neither")
 	}

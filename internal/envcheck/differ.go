@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -9,9 +10,7 @@ import (
 // differences reports what Next.js and docker compose read differently in a
 // file, with a spelling that both read alike, found by trying and reading back.
 func (c *checker) differences(l *loaded) {
-	badLines := map[int]bool{}
 	for _, p := range l.compose.problems {
-		badLines[p.Pos.Line] = true
 		c.add(Finding{File: l.name, Line: p.Pos.Line, Col: p.Pos.Col, Rule: "E-SYNTAX", Level: Error,
 			Message: "docker compose refuses the file here: " + p.Reason + "; Next.js reads on", Fix: syntaxFix(p.Reason)})
 	}
@@ -20,29 +19,18 @@ func (c *checker) differences(l *loaded) {
 			Message: p.Reason, Fix: "write the value out, without a reference to itself"})
 		return
 	}
-	next, clast := l.alone, l.compose.Last()
-	nlast := next.Last()
-	d := &differ{c: c, l: l, line: map[string]int{}, differs: map[string]bool{}}
-	for key, ne := range nlast {
-		d.line[key] = ne.Pos.Line
-		if ce := clast[key]; ce != nil && ce.Value != ne.Value {
-			d.differs[key] = true
-		}
-	}
-	for i := range next.Entries {
-		ne := &next.Entries[i]
-		ce := clast[ne.Key]
-		switch {
-		case nlast[ne.Key] != ne:
-		case ce == nil && len(badLines) == 0:
-			c.line(l, ne, "E-KEY", Warning, "Next.js takes this for an assignment, docker compose does not", "write KEY=value")
-		case ce != nil && ce.Value != ne.Value && !c.opts.NamesOnly:
-			d.report(ne, ce)
+	d := newDiffer(c, l)
+	for i := range l.alone.Entries {
+		if ne := &l.alone.Entries[i]; d.nlast[ne.Key] == ne {
+			d.compare(ne)
 		}
 	}
 	for i := range l.compose.Entries {
 		ce := &l.compose.Entries[i]
-		if clast[ce.Key] == ce && nlast[ce.Key] == nil {
+		if d.clast[ce.Key] != ce || d.nline[place{ce.Pos.Line, ce.Key}] != nil {
+			continue
+		}
+		if d.nlast[ce.Key] == nil || len(d.refused) == 0 {
 			d.composeOnly(ce)
 		}
 	}
@@ -64,6 +52,71 @@ type differ struct {
 	l       *loaded
 	line    map[string]int  // line of each key
 	differs map[string]bool // keys that are read differently
+	refused []int           // lines on which compose refuses the file, in order
+
+	nlast, clast map[string]*Entry // what counts for Next.js and for compose
+	nline, cline map[place]*Entry  // their entries by line and key
+}
+
+// place is where a key is set.
+type place struct {
+	line int
+	key  string
+}
+
+func byPlace(entries []Entry) map[place]*Entry {
+	m := make(map[place]*Entry, len(entries))
+	for i := range entries {
+		m[place{entries[i].Pos.Line, entries[i].Key}] = &entries[i]
+	}
+	return m
+}
+
+func newDiffer(c *checker, l *loaded) *differ {
+	d := &differ{c: c, l: l, line: map[string]int{}, differs: map[string]bool{}, nlast: l.alone.Last(), clast: l.compose.Last(),
+		nline: byPlace(l.alone.Entries), cline: byPlace(l.compose.Entries)}
+	for _, p := range l.compose.problems {
+		d.refused = append(d.refused, p.Pos.Line)
+	}
+	for key, ne := range d.nlast {
+		d.line[key] = ne.Pos.Line
+		if ce := d.same(ne); ce != nil && ce.Value != ne.Value {
+			d.differs[key] = true
+		}
+	}
+	return d
+}
+
+// same is what compose reads on the line of Next.js's entry: of a key that is
+// set twice, the line that compose takes may be another one.
+func (d *differ) same(ne *Entry) *Entry {
+	return d.cline[place{ne.Pos.Line, ne.Key}]
+}
+
+// compare reports how one line is read differently; one finding tells its story.
+func (d *differ) compare(ne *Entry) {
+	ce := d.same(ne)
+	rule := ""
+	switch {
+	case d.refuses(ne): // that has been said
+		return
+	case ce == nil:
+		// After a line that compose refuses it may read anything as anything.
+		if len(d.refused) == 0 {
+			d.c.line(d.l, ne, "E-KEY", Warning, "Next.js takes this for an assignment, docker compose does not", "write KEY=value")
+		}
+	case ce.Value != ne.Value && !d.c.opts.NamesOnly:
+		rule = d.report(ne, ce)
+	}
+	if !settlesDollar(rule) {
+		d.c.unset(d.l, ne)
+	}
+}
+
+// refuses reports whether compose refuses the file within an entry of Next.js.
+func (d *differ) refuses(ne *Entry) bool {
+	i, found := slices.BinarySearch(d.refused, ne.Pos.Line)
+	return found || i < len(d.refused) && d.refused[i] <= ne.EndLine
 }
 
 func (d *differ) composeOnly(e *Entry) {
@@ -83,9 +136,10 @@ type verdict struct {
 	advice string   // instead of a spelling
 }
 
-func (d *differ) report(ne, ce *Entry) {
+// report gives the rule that it reported, "" when it only follows from another line's difference.
+func (d *differ) report(ne, ce *Entry) string {
 	if len(refersTo(ce.Raw, d.differs, ne.Key)) > 0 {
-		return // it only follows from another line's difference
+		return ""
 	}
 	v := d.verdict(ne, ce)
 	fix := v.advice
@@ -97,7 +151,16 @@ func (d *differ) report(ne, ce *Entry) {
 		msg = "this value"
 	}
 	d.c.add(Finding{File: d.l.name, Line: ce.ValuePos.Line, Col: ce.ValuePos.Col, Rule: v.rule, Level: v.level, Key: shownKey(ne.Key), Fix: fix,
-		Message: msg + " is read differently: " + v.why + " (Next.js gets " + characters(ne.Value) + ", compose " + characters(ce.Value) + ")"})
+		Message: msg + " is read differently: " + v.why + " (" + lengths(ne.Value, ce.Value) + ")"})
+	return v.rule
+}
+
+// lengths says how far two values are apart without showing them.
+func lengths(next, compose string) string {
+	if length32(next) == length32(compose) {
+		return "both get " + characters(next) + ", but not the same"
+	}
+	return "Next.js gets " + characters(next) + ", compose " + characters(compose)
 }
 
 func characters(s string) string {

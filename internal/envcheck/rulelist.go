@@ -73,6 +73,7 @@ var ruleTable = map[string]ruleInfo{
 	"E-OPERATOR":      {Error, "an operator in ${...} that Next.js does not know"},
 	"E-ADJACENT":      {Error, "two references without braces side by side"},
 	"E-FORWARD":       {Warning, "a reference to a variable further down"},
+	"E-UNSET":         {Error, "a reference to a variable that is set nowhere, which both readers drop"},
 	"E-SELF":          {Error, "a value that refers to itself"},
 	"E-SYNTAX":        {Error, "a line on which compose refuses the file"},
 	"E-KEY":           {Warning, "a line that only one reader takes for an assignment"},

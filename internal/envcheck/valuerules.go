@@ -18,6 +18,10 @@ func (c *checker) valueRules() {
 				c.defaultValue(it)
 				continue
 			}
+			if len(c.unread) > 0 { // it may well be there
+				c.skipped++
+				continue
+			}
 			if !listed {
 				unknown, listed = c.unknownKeys(), true
 			}
@@ -89,6 +93,10 @@ func (c *checker) emptyValue(it *Item, v *value) {
 		return
 	}
 	if c.eval.required(it) {
+		if len(c.unread) > 0 && v.file != ProcessName { // an unread file may set it, or what it refers to
+			c.skipped++
+			return
+		}
 		c.at(v, "required", Error, "is required"+c.inEnv(it)+" but empty", "give it a value")
 		return
 	}
