@@ -43,41 +43,45 @@ Exit status: 0 proven, 3 not proven (each difference is printed), 5 no such back
 			if len(args) > 0 {
 				id = args[0]
 			}
-			if jobs < 1 {
-				return errs.New(errs.Usage, "--jobs must be at least 1")
-			}
-			p, st, err := a.projectStore(cmd)
-			if err != nil {
-				return err
-			}
-			ids, err := a.identities(identity)
-			if err != nil {
-				return err
-			}
-			checks, err := backupChecks(p)
-			if err != nil {
-				return err
-			}
-			show := newBackupProgress(a, "opsctl.backup.verify/v1")
-			defer show.close()
-			v, err := backup.Verify(cmd.Context(), backup.VerifyOptions{
-				Store: st, ID: id, Identities: ids, Checks: checks, Jobs: jobs, DryRun: a.global.DryRun, CacheDir: a.cacheDir("postgres"),
-				Opsctl: buildVersion().Version, Now: a.now, Progress: show.event,
-			})
-			if v == nil {
-				return show.failed(err)
-			}
-			// A verdict that could not be stored is still the verdict; not proven counts more.
-			if verdictErr := show.verdict(v); verdictErr != nil {
-				return verdictErr
-			}
-			return err
+			return a.runBackupVerify(cmd, id, identity, jobs)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&identity, "identity", "", "`file` with the age secret key (default: "+identityVar+", "+identityFileVar+", or keygen's file)")
 	f.IntVar(&jobs, "jobs", 2, "parallel `jobs` of the restore")
 	return cmd
+}
+
+func (a *app) runBackupVerify(cmd *cobra.Command, id, identity string, jobs int) error {
+	if jobs < 1 {
+		return errs.New(errs.Usage, "--jobs must be at least 1")
+	}
+	p, st, err := a.projectStore(cmd)
+	if err != nil {
+		return err
+	}
+	ids, err := a.identities(identity)
+	if err != nil {
+		return err
+	}
+	checks, err := backupChecks(p)
+	if err != nil {
+		return err
+	}
+	show := newBackupProgress(a, "opsctl.backup.verify/v1")
+	defer show.close()
+	v, err := backup.Verify(cmd.Context(), backup.VerifyOptions{
+		Store: st, ID: id, Identities: ids, Checks: checks, Jobs: jobs, DryRun: a.global.DryRun, CacheDir: a.cacheDir("postgres"),
+		Opsctl: buildVersion().Version, Now: a.now, Progress: show.event,
+	})
+	if v == nil {
+		return show.failed(err)
+	}
+	// A verdict that could not be stored is still the verdict; not proven counts more.
+	if verdictErr := show.verdict(v); verdictErr != nil {
+		return verdictErr
+	}
+	return err
 }
 
 func backupChecks(p *config.Project) ([]backup.Check, error) {

@@ -50,6 +50,7 @@ func BenchmarkCreate(b *testing.B) {
 
 // peakMiB is the peak of this process's resident memory, where the system says it.
 func peakMiB(b *testing.B) float64 {
+	b.Helper()
 	f, err := os.Open("/proc/self/status")
 	if err != nil {
 		return 0

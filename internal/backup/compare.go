@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/backup/archive"
@@ -121,7 +122,7 @@ func (v *verifier) compareFacts(is *Facts) {
 			continue
 		}
 		if was.Catalog[kind] != is.Catalog[kind] {
-			v.differ("catalog", kind, fmt.Sprint(was.Catalog[kind]), fmt.Sprint(is.Catalog[kind]), "their number differs")
+			v.differ("catalog", kind, strconv.FormatInt(was.Catalog[kind], 10), strconv.FormatInt(is.Catalog[kind], 10), "their number differs")
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,11 +48,11 @@ func TestMain(m *testing.M) {
 }
 
 // cluster starts the shared source server, or skips visibly without PostgreSQL.
-func cluster(t testing.TB) *postgres.Cluster {
-	t.Helper()
-	programs := append(postgres.RestorePrograms[:len(postgres.RestorePrograms):len(postgres.RestorePrograms)], postgres.DumpPrograms...)
-	if _, err := postgres.Find(t.Context(), postgres.FindOptions{Programs: programs}); err != nil {
-		t.Skip(err)
+func cluster(tb testing.TB) *postgres.Cluster {
+	tb.Helper()
+	programs := slices.Concat(postgres.RestorePrograms, postgres.DumpPrograms)
+	if _, err := postgres.Find(tb.Context(), postgres.FindOptions{Programs: programs}); err != nil {
+		tb.Skip(err)
 	}
 	shared.once.Do(func() {
 		shared.cluster, shared.err = postgres.StartScratch(context.Background(), postgres.ScratchOptions{
@@ -60,7 +61,7 @@ func cluster(t testing.TB) *postgres.Cluster {
 		})
 	})
 	if shared.err != nil {
-		t.Fatal(shared.err)
+		tb.Fatal(shared.err)
 	}
 	return shared.cluster
 }
@@ -68,14 +69,14 @@ func cluster(t testing.TB) *postgres.Cluster {
 const sourcePassword = "hunter2-secret/@:"
 
 // database makes an empty database and returns its URL.
-func database(t testing.TB, name string) string {
-	t.Helper()
-	c := cluster(t)
+func database(tb testing.TB, name string) string {
+	tb.Helper()
+	c := cluster(tb)
 	if name == "" {
 		name = fmt.Sprintf("app%d", shared.count.Add(1))
 	}
-	exec(t, c.URLFor("postgres"), "CREATE DATABASE "+postgres.QuoteIdent(name))
-	t.Cleanup(func() {
+	exec(tb, c.URLFor("postgres"), "CREATE DATABASE "+postgres.QuoteIdent(name))
+	tb.Cleanup(func() {
 		conn, err := pgx.Connect(context.Background(), c.URLFor("postgres"))
 		if err == nil {
 			_, _ = conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+postgres.QuoteIdent(name)+" WITH (FORCE)")
@@ -86,16 +87,16 @@ func database(t testing.TB, name string) string {
 }
 
 // exec runs SQL, which may be several statements.
-func exec(t testing.TB, url string, sql ...string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+func exec(tb testing.TB, url string, sql ...string) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
 	for _, s := range sql {
-		if _, err := conn.Exec(t.Context(), s, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", s, err)
+		if _, err := conn.Exec(tb.Context(), s, pgx.QueryExecModeSimpleProtocol); err != nil {
+			tb.Fatalf("%s: %v", s, err)
 		}
 	}
 }
@@ -108,17 +109,17 @@ type fixture struct {
 	events     []Event
 }
 
-func newFixture(t testing.TB) *fixture {
-	t.Helper()
+func newFixture(tb testing.TB) *fixture {
+	tb.Helper()
 	k, err := seal.NewKeyPair()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ids, err := seal.ParseIdentities(strings.NewReader(k.File(time.Now())))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &fixture{store: store.NewFile(filepath.Join(t.TempDir(), "store")), recipient: k.Recipient, identities: ids}
+	return &fixture{store: store.NewFile(filepath.Join(tb.TempDir(), "store")), recipient: k.Recipient, identities: ids}
 }
 
 func (f *fixture) createOptions(url string) CreateOptions {
@@ -128,11 +129,11 @@ func (f *fixture) createOptions(url string) CreateOptions {
 	}
 }
 
-func (f *fixture) create(t testing.TB, url string) *Manifest {
-	t.Helper()
-	m, err := Create(t.Context(), f.createOptions(url))
+func (f *fixture) create(tb testing.TB, url string) *Manifest {
+	tb.Helper()
+	m, err := Create(tb.Context(), f.createOptions(url))
 	if err != nil {
-		t.Fatalf("create: %v", err)
+		tb.Fatalf("create: %v", err)
 	}
 	return m
 }
@@ -141,22 +142,22 @@ func (f *fixture) verifyOptions(id string) VerifyOptions {
 	return VerifyOptions{Store: f.store, ID: id, Identities: f.identities, Opsctl: "test", Now: time.Now, CacheDir: shared.cache}
 }
 
-func (f *fixture) verify(t testing.TB, id string) *Verdict {
-	t.Helper()
-	v, err := Verify(t.Context(), f.verifyOptions(id))
+func (f *fixture) verify(tb testing.TB, id string) *Verdict {
+	tb.Helper()
+	v, err := Verify(tb.Context(), f.verifyOptions(id))
 	if err != nil {
-		t.Fatalf("verify: %v", err)
+		tb.Fatalf("verify: %v", err)
 	}
 	return v
 }
 
 // proven fails the test when the verdict is not proven.
-func proven(t testing.TB, v *Verdict) {
-	t.Helper()
+func proven(tb testing.TB, v *Verdict) {
+	tb.Helper()
 	for _, d := range v.Differences {
-		t.Errorf("difference: %s", d)
+		tb.Errorf("difference: %s", d)
 	}
 	if !v.Proven {
-		t.Errorf("not proven; stages %+v", v.Stages)
+		tb.Errorf("not proven; stages %+v", v.Stages)
 	}
 }

@@ -67,11 +67,11 @@ func (v *verifier) readObject(ctx context.Context, o *Object) (bool, error) {
 		return false, readErr
 	}
 	if readErr != nil {
-		var d *seal.Damage
-		if !errors.As(readErr, &d) { // whole as a stream, but no archive
+		d, ok := errors.AsType[*seal.Damage](readErr)
+		if !ok { // whole as a stream, but no archive
 			v.differ("object", o.Name, "", "", "%v", readErr)
-		} else if ok, err := v.damaged(ctx, o, d); err != nil {
-			return ok, err
+		} else if _, err := v.damaged(ctx, o, d); err != nil {
+			return false, err
 		}
 		_ = r.Drain()
 	}

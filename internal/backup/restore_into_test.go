@@ -24,52 +24,52 @@ func (f *fixture) restoreOptions(id, url string) RestoreOptions {
 }
 
 // same fails the test unless everything was restored and is as it was.
-func same(t testing.TB, r *Restored, err error) {
-	t.Helper()
+func same(tb testing.TB, r *Restored, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatalf("restore: %v (hint: %s)", err, errs.HintOf(err))
+		tb.Fatalf("restore: %v (hint: %s)", err, errs.HintOf(err))
 	}
 	for _, d := range r.Differences {
-		t.Errorf("difference: %s", d)
+		tb.Errorf("difference: %s", d)
 	}
 	if r.Outcome != OutcomeRestored {
-		t.Errorf("outcome %s", r.Outcome)
+		tb.Errorf("outcome %s", r.Outcome)
 	}
 }
 
 // value is the first value of a query, as text.
-func value(t testing.TB, url, sql string) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+func value(tb testing.TB, url, sql string) string {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
-	text, err := (Check{SQL: sql}).run(t.Context(), conn)
+	text, err := (Check{SQL: sql}).run(tb.Context(), conn)
 	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
+		tb.Fatalf("%s: %v", sql, err)
 	}
 	return text
 }
 
 // records are the audit records of a backup's restores.
-func (f *fixture) records(t testing.TB, id string) (out []Restored) {
-	t.Helper()
-	objects, err := f.store.List(t.Context(), id+"/"+restoresPrefix)
+func (f *fixture) records(tb testing.TB, id string) (out []Restored) {
+	tb.Helper()
+	objects, err := f.store.List(tb.Context(), id+"/"+restoresPrefix)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, o := range objects {
-		data, err := readAll(t.Context(), f.store, o.Key)
+		data, err := readAll(tb.Context(), f.store, o.Key)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if strings.Contains(string(data), "hunter2") {
-			t.Errorf("the record has the password: %s", data)
+			tb.Errorf("the record has the password: %s", data)
 		}
 		var r Restored
 		if err := json.Unmarshal(data, &r); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out = append(out, r)
 	}

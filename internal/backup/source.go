@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -117,9 +118,7 @@ var timeouts = map[string]string{"statement_timeout": "0", "lock_timeout": "0", 
 // connect opens the coordinating session.
 func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	c := s.config.Copy()
-	for k, v := range timeouts {
-		c.RuntimeParams[k] = v
-	}
+	maps.Copy(c.RuntimeParams, timeouts)
 	c.RuntimeParams["application_name"] = "opsctl backup"
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 30 * time.Second

@@ -2,32 +2,34 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // mortal makes a server's command line one that does not outlive this process,
 // however that ends: the kernel sends SIGQUIT, an immediate shutdown. It needs
 // Linux and util-linux' setpriv, which runs the program in its own place.
 // Elsewhere the next Sweep stops the server.
-func mortal(program string, args []string) (string, []string) {
+func mortal(ctx context.Context, program string, args []string) (string, []string) {
 	if runtime.GOOS != "linux" {
 		return program, args
 	}
 	setpriv, err := exec.LookPath("setpriv")
-	if err != nil || !mortalWorks(setpriv) {
+	if err != nil || !mortalWorks(ctx, setpriv) {
 		return program, args
 	}
 	return setpriv, append([]string{"--pdeathsig", "QUIT", program}, args...)
 }
 
 // mortalWorks tells util-linux' setpriv from smaller ones that lack the option.
-func mortalWorks(setpriv string) bool {
-	return exec.Command(setpriv, "--pdeathsig", "QUIT", "true").Run() == nil
+func mortalWorks(ctx context.Context, setpriv string) bool {
+	return exec.CommandContext(ctx, setpriv, "--pdeathsig", "QUIT", "true").Run() == nil
 }
 
 // processInfo reports a process's start time (opaque) and command line. ok is
@@ -36,7 +38,9 @@ func processInfo(pid int) (start, command string, ok bool) {
 	if runtime.GOOS == "linux" {
 		return procfsInfo("/proc", pid)
 	}
-	out, err := exec.Command("ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	line := strings.TrimSpace(string(out))
 	const stamp = len("Mon Jan  2 15:04:05 2006")
 	if err != nil || len(line) < stamp {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -126,7 +127,7 @@ func (c *Cluster) launch(ctx context.Context, identity *execx.User) error {
 	for k, v := range c.settings() {
 		args = append(args, "-c", k+"="+v)
 	}
-	program, args := mortal(c.install.Path("postgres"), args)
+	program, args := mortal(ctx, c.install.Path("postgres"), args)
 	p, err := execx.Start(context.WithoutCancel(ctx), execx.Cmd{ // Stop ends it with the right signal
 		Path: program, Args: args, Env: childEnv(), Dir: c.dir, User: identity,
 	})
@@ -152,9 +153,7 @@ func (c *Cluster) settings() map[string]string {
 		// Kept in the data directory, so that removing it removes everything.
 		"dynamic_shared_memory_type": "mmap",
 	}
-	for k, v := range c.opts.Settings {
-		s[k] = v
-	}
+	maps.Copy(s, c.opts.Settings)
 	return s
 }
 

@@ -105,7 +105,7 @@ func TestSweepRemovesTheClusterOfAKilledRun(t *testing.T) {
 }
 
 func TestTheServerDiesWithAKilledRun(t *testing.T) {
-	if program, _ := mortal("postgres", nil); program == "postgres" {
+	if program, _ := mortal(t.Context(), "postgres", nil); program == "postgres" {
 		t.Skip("needs Linux and setpriv")
 	}
 	_, server := killedRun(t)

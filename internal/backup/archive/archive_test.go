@@ -150,7 +150,7 @@ func TestACutArchiveNeverLooksComplete(t *testing.T) {
 }
 
 func TestWhatDoesNotParseIsAnError(t *testing.T) {
-	make := func(change func(w *writer)) []byte {
+	build := func(change func(w *writer)) []byte {
 		w := &writer{minor: 14}
 		w.header()
 		w.int(1)
@@ -168,15 +168,15 @@ func TestWhatDoesNotParseIsAnError(t *testing.T) {
 		{"newer format", append([]byte("PGDMP\x01\x11\x00\x04\x08\x01"), 0), "format 1.17 is not known"},
 		{"compressed", []byte("PGDMP\x01\x0f\x00\x04\x08\x01\x01"), "pg_dump -Z0"},
 		{"tar", []byte("PGDMP\x01\x0e\x00\x04\x08\x03"), "not the custom format"},
-		{"no data block", make(func(*writer) {}), "without the data of public.t"},
-		{"rows without end mark", make(func(w *writer) { w.data(blockData, 8, "1\n") }), "no end mark"},
-		{"half a row", make(func(w *writer) { w.data(blockData, 8, "1\n2") }), "last row has no end"},
-		{"rows behind the end mark", make(func(w *writer) { w.data(blockData, 8, "1\n\\.\n2\n") }), "after the end mark"},
-		{"data twice", make(func(w *writer) { w.data(blockData, 8, "\\.\n"); w.data(blockData, 8, "\\.\n") }), "twice"},
-		{"data of an unknown entry", make(func(w *writer) { w.data(blockData, 99, "\\.\n") }), "entry 99"},
-		{"wrong block type", make(func(w *writer) { w.data(7, 8, "\\.\n") }), "type 7"},
-		{"negative chunk", make(func(w *writer) { w.WriteByte(blockData); w.int(8); w.int(-5) }), "chunk of -5 bytes"},
-		{"bad sign", make(func(w *writer) { w.WriteByte(blockData); w.Write([]byte{9, 8, 0, 0, 0}) }), "sign byte 9"},
+		{"no data block", build(func(*writer) {}), "without the data of public.t"},
+		{"rows without end mark", build(func(w *writer) { w.data(blockData, 8, "1\n") }), "no end mark"},
+		{"half a row", build(func(w *writer) { w.data(blockData, 8, "1\n2") }), "last row has no end"},
+		{"rows behind the end mark", build(func(w *writer) { w.data(blockData, 8, "1\n\\.\n2\n") }), "after the end mark"},
+		{"data twice", build(func(w *writer) { w.data(blockData, 8, "\\.\n"); w.data(blockData, 8, "\\.\n") }), "twice"},
+		{"data of an unknown entry", build(func(w *writer) { w.data(blockData, 99, "\\.\n") }), "entry 99"},
+		{"wrong block type", build(func(w *writer) { w.data(7, 8, "\\.\n") }), "type 7"},
+		{"negative chunk", build(func(w *writer) { w.WriteByte(blockData); w.int(8); w.int(-5) }), "chunk of -5 bytes"},
+		{"bad sign", build(func(w *writer) { w.WriteByte(blockData); w.Write([]byte{9, 8, 0, 0, 0}) }), "sign byte 9"},
 		{"garbage behind the end", append(whole(14).Bytes(), "garbage"...), "archive block"},
 	}
 	for _, tt := range tests {
@@ -231,7 +231,7 @@ func TestSumLaws(t *testing.T) {
 		if got := sum(changed); got.Hash == base.Hash {
 			t.Fatalf("seed %d: a changed row in %q does not matter", seed, list)
 		}
-		if got := sum(append(list, list[i])); got.Hash == base.Hash {
+		if got := sum(append(slices.Clone(list), list[i])); got.Hash == base.Hash {
 			t.Fatalf("seed %d: a row more in %q does not matter", seed, list)
 		}
 	}

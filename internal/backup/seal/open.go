@@ -53,8 +53,7 @@ func NewReader(r io.Reader, identities []age.Identity) (*Reader, error) {
 	if len(identities) > 0 {
 		dec, err := age.Decrypt(in, identities...)
 		if err != nil {
-			var none *age.NoIdentityMatchError
-			if errors.As(err, &none) {
+			if _, none := errors.AsType[*age.NoIdentityMatchError](err); none {
 				return nil, ErrWrongKey
 			}
 			return nil, s.damage(LayerAge, err)
@@ -103,8 +102,7 @@ func (s *Reader) damage(l Layer, err error) error {
 	if s.source.err != nil {
 		return &Damage{Layer: LayerStore, Offset: s.source.m.n, Cause: s.source.err}
 	}
-	var d *Damage
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*Damage](err); ok {
 		return d
 	}
 	return &Damage{Layer: l, Offset: s.source.m.n, Cause: err}

@@ -214,14 +214,20 @@ func (s *File) List(ctx context.Context, prefix string) ([]Object, error) {
 		}
 		key := filepath.ToSlash(rel)
 		if d.IsDir() {
-			if key == "." || CheckKey(key) == nil && related(key+"/", prefix) {
+			if key == "." || isKey(key) && related(key+"/", prefix) {
 				return nil
 			}
 			return filepath.SkipDir
 		}
-		info, err := d.Info()
-		if err != nil || !info.Mode().IsRegular() || CheckKey(key) != nil || !strings.HasPrefix(key, prefix) {
+		if !d.Type().IsRegular() || !isKey(key) || !strings.HasPrefix(key, prefix) {
 			return nil
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		out = append(out, Object{Key: key, Size: info.Size(), Modified: info.ModTime()})
 		return nil
@@ -229,6 +235,8 @@ func (s *File) List(ctx context.Context, prefix string) ([]Object, error) {
 	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
 	return out, err
 }
+
+func isKey(s string) bool { return CheckKey(s) == nil }
 
 // related tells whether a directory can hold keys with the prefix.
 func related(dir, prefix string) bool {
@@ -244,10 +252,9 @@ func (s *File) Delete(_ context.Context, key string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for dir := filepath.Dir(path); dir != s.dir; dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil { // not empty
-			break
-		}
+	removed := true // until a directory is not empty
+	for dir := filepath.Dir(path); removed && dir != s.dir; dir = filepath.Dir(dir) {
+		removed = os.Remove(dir) == nil
 	}
 	return nil
 }
