@@ -77,7 +77,7 @@ func runInit(ctx context.Context, a *app, dir string, f initFlags) error {
 	}
 	out := &initOutput{a: a, dir: dir, stack: stack, opts: opts, dryRun: a.global.DryRun || f.diff}
 	if out.dryRun {
-		return out.printPlan(plan, f.diff)
+		return out.printPlan(plan, f.diff, f.force || a.global.Yes)
 	}
 	list := ui.NewChecklist(a.io, a.global.Quiet || a.global.JSON)
 	results, err := scaffold.Apply(ctx, dir, plan, scaffold.ApplyOptions{
@@ -114,7 +114,7 @@ func initOptions(a *app, dir string, stack *scaffold.Stack, f initFlags) (scaffo
 	}
 	if !scaffold.ValidApp(o.App) {
 		return o, errs.New(errs.Usage, "app name %q is not valid", o.App).
-			WithHint("use lower-case letters, digits and dashes, a letter first, at most 30 characters")
+			WithHint("use lower-case letters, digits and dashes, a letter first, 2 to 30 characters")
 	}
 	if !scaffold.ValidRegion(o.Region) {
 		return o, errs.New(errs.Usage, "region %q is not valid", o.Region).WithHint("use a region's short name, such as fra")

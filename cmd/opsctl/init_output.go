@@ -65,25 +65,18 @@ func printExplain(a *app, s *scaffold.Stack) error {
 }
 
 // printPlan shows what a run would do. With diffs they are the result, on stdout.
-func (o *initOutput) printPlan(plan []scaffold.Change, diffs bool) error {
+func (o *initOutput) printPlan(plan []scaffold.Change, diffs, force bool) error {
 	list := ui.NewChecklist(o.a.io, o.a.global.Quiet || o.a.global.JSON)
-	results := make([]scaffold.Result, len(plan))
-	for i, c := range plan {
-		results[i] = scaffold.Result{Change: c, Outcome: would[c.Action]}
-		printOutcome(list, results[i])
+	results := scaffold.Foresee(plan, force)
+	for _, r := range results {
+		printOutcome(list, r)
 		if diffs && !o.a.global.JSON {
-			if _, err := fmt.Fprint(o.a.io.Out, colorDiff(c.Diff)); err != nil {
+			if _, err := fmt.Fprint(o.a.io.Out, colorDiff(r.Diff)); err != nil {
 				return err
 			}
 		}
 	}
 	return o.finish(list, results)
-}
-
-// would is a plan's action in the words of a run that leaves differing files alone.
-var would = map[scaffold.Action]scaffold.Outcome{
-	scaffold.Create: scaffold.Created, scaffold.Edit: scaffold.Edited, scaffold.Same: scaffold.Unchanged,
-	scaffold.Differs: scaffold.Kept, scaffold.Refuse: scaffold.Refused,
 }
 
 func printOutcome(list *ui.Checklist, r scaffold.Result) {
@@ -99,22 +92,30 @@ func printOutcome(list *ui.Checklist, r scaffold.Result) {
 		detail += "  " + r.Why
 	case scaffold.Overwritten:
 		detail += "  the old content is in " + r.Path + ".orig"
+	case scaffold.WouldCreate:
+		mark = ui.Skip
+	case scaffold.WouldEdit:
+		mark, detail = ui.Skip, r.Path+"  "+r.Why
+	case scaffold.WouldOverwrite:
+		mark, detail = ui.Skip, r.Path+"  the old content would go to "+r.Path+".orig"
 	}
 	list.Done(mark, string(r.Outcome), detail, 0)
 }
 
 // finish prints the summary and the next commands. Files that init could not
-// edit make the run end as partly done.
+// write or edit make the run end as partly done.
 func (o *initOutput) finish(list *ui.Checklist, results []scaffold.Result) error {
-	changed, kept, refused := 0, 0, []string{}
+	changed, kept := 0, 0
+	var refused []scaffold.Result
 	for _, r := range results {
 		switch r.Outcome {
-		case scaffold.Created, scaffold.Edited, scaffold.Overwritten:
-			changed++
 		case scaffold.Kept:
 			kept++
 		case scaffold.Refused:
-			refused = append(refused, r.Path)
+			refused = append(refused, r)
+		case scaffold.Unchanged:
+		default:
+			changed++
 		}
 	}
 	next := o.next()
@@ -130,16 +131,26 @@ func (o *initOutput) finish(list *ui.Checklist, results []scaffold.Result) error
 		for _, n := range o.stack.Notes {
 			list.Done(ui.Warn, "note", n, 0)
 		}
-		o.summary(list, changed, kept, next)
+		o.summary(list, changed, kept, len(refused), next)
 	}
-	if len(refused) > 0 {
-		return errs.New(errs.Partial, "%s needs an edit by hand", strings.Join(refused, ", ")).
-			WithHint("make the edit that is described above, and run init again")
-	}
-	return nil
+	return refusedError(refused)
 }
 
-func (o *initOutput) summary(list *ui.Checklist, changed, kept int, next []string) {
+// refusedError gives each file its own reason: what is to be done is not the same
+// for a link and for a file that cannot be followed.
+func refusedError(refused []scaffold.Result) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	reasons := make([]string, len(refused))
+	for i, r := range refused {
+		reasons[i] = r.Path + ": " + r.Why
+	}
+	return errs.New(errs.Partial, "%s not written: %s", plural(len(refused), "file"), strings.Join(reasons, "; ")).
+		WithHint("put right what is named there, and run init again")
+}
+
+func (o *initOutput) summary(list *ui.Checklist, changed, kept, refused int, next []string) {
 	if o.a.global.Quiet {
 		return
 	}
@@ -147,6 +158,8 @@ func (o *initOutput) summary(list *ui.Checklist, changed, kept int, next []strin
 	switch {
 	case o.dryRun:
 		text = plural(changed, "file") + " would be written, nothing was changed"
+	case changed == 0 && refused > 0:
+		text = "nothing was written"
 	case changed == 0:
 		text = "nothing to do: every file is there"
 	}

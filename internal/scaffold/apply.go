@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"syscall"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -23,7 +24,24 @@ const (
 	Unchanged   Outcome = "unchanged"
 	Kept        Outcome = "kept" // it differs and was left as it is
 	Refused     Outcome = "refused"
+
+	WouldCreate    Outcome = "would create" // these of a run that changes nothing
+	WouldEdit      Outcome = "would edit"
+	WouldOverwrite Outcome = "would overwrite"
 )
+
+// Foresee gives what Apply would make of each change, where nobody is asked.
+func Foresee(plan []Change, force bool) []Result {
+	outcomes := map[Action]Outcome{Create: WouldCreate, Edit: WouldEdit, Same: Unchanged, Differs: Kept, Refuse: Refused}
+	if force {
+		outcomes[Differs] = WouldOverwrite
+	}
+	results := make([]Result, len(plan))
+	for i, c := range plan {
+		results[i] = Result{c, outcomes[c.Action]}
+	}
+	return results
+}
 
 // Result is a change and what became of it.
 type Result struct {
@@ -148,7 +166,7 @@ func writeLike(root *os.Root, like, name string, data, want []byte) error {
 		return errs.New(errs.Conflict, "%s was changed by somebody else meanwhile", name).WithHint("run init again")
 	}
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return errs.Wrap(err, errs.Failure, "create the folder of %s", name)
+		return cannotWrite(name, err)
 	}
 	var suffix [6]byte
 	if _, err := rand.Read(suffix[:]); err != nil {
@@ -156,12 +174,33 @@ func writeLike(root *os.Root, like, name string, data, want []byte) error {
 	}
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+"."+hex.EncodeToString(suffix[:])+".tmp")
 	if err := writeTemp(root, tmp, data, mode); err != nil {
-		return errors.Join(errs.Wrap(err, errs.Failure, "write %s", name), ignoreMissing(root.Remove(tmp)))
+		return errors.Join(cannotWrite(name, err), ignoreMissing(root.Remove(tmp)))
 	}
 	if err := root.Rename(tmp, name); err != nil {
-		return errors.Join(errs.Wrap(err, errs.Failure, "write %s", name), ignoreMissing(root.Remove(tmp)))
+		return errors.Join(cannotWrite(name, err), ignoreMissing(root.Remove(tmp)))
 	}
 	return nil
+}
+
+// cannotWrite names the file and its folder, and not the temporary one that the
+// system's error is about.
+func cannotWrite(name string, err error) error {
+	dir := path.Dir(name)
+	if dir == "." {
+		dir = "the repository's folder"
+	} else {
+		dir = "the folder " + dir
+	}
+	hint := "see to it that files can be written there, and run init again"
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		hint = "make " + dir + " writable (chmod u+w), or run init as the user who owns it; then run init again"
+	case errors.Is(err, syscall.EROFS):
+		hint = "the file system is mounted read-only: run init on a copy that can be written"
+	case errors.Is(err, syscall.ENOSPC):
+		hint = "make room on the disk, and run init again"
+	}
+	return errs.New(errs.Failure, "cannot write %s: %s: %s", name, dir, cause(err)).WithHint("%s", hint)
 }
 
 // writeTemp writes a new file. With a mode it is readable by nobody else before it
@@ -187,8 +226,9 @@ func writeTemp(root *os.Root, tmp string, data []byte, mode fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
+// ignoreMissing drops the error about a temporary file that cannot be there.
 func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EROFS) {
 		return nil
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -240,5 +241,66 @@ func TestEditGitignore(t *testing.T) {
 	created := string(editGitignore(nil))
 	if again := string(editGitignore([]byte(created))); again != created {
 		t.Errorf("the file that init creates is edited by the next run: %q", again)
+	}
+}
+
+// Who cannot write is told where, not the name of a file that never was.
+func TestCannotWriteNamesTheFolder(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"opsctl.yaml", &fs.PathError{Op: "openat", Path: ".opsctl.yaml.1a2b.tmp", Err: fs.ErrPermission}, []string{"cannot write opsctl.yaml: the repository's folder: permission denied", "writable"}},
+		{"docs/a.md", &fs.PathError{Op: "openat", Path: "docs/.a.md.1a2b.tmp", Err: syscall.EROFS}, []string{"cannot write docs/a.md: the folder docs: ", "read-only"}},
+		{"docs/a.md", &os.LinkError{Op: "renameat", Old: "docs/.a.md.1a2b.tmp", New: "docs/a.md", Err: syscall.ENOSPC}, []string{"the folder docs", "make room"}},
+		{"docs/a.md", &fs.PathError{Op: "mkdirat", Path: "docs", Err: syscall.ENOTDIR}, []string{"the folder docs", "run init again"}},
+	}
+	for _, tt := range tests {
+		err := cannotWrite(tt.name, tt.err)
+		text := err.Error() + "\n" + errs.HintOf(err)
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("want %q in %q", want, text)
+			}
+		}
+		if strings.Contains(text, ".tmp") || errs.CodeOf(err) != errs.Failure {
+			t.Errorf("got %q", text)
+		}
+	}
+}
+
+func TestApplyInAReadOnlyFolder(t *testing.T) {
+	dir := small(t)
+	_, plan := mustPlan(t, dir)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // its own folder again
+	if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
+		_ = f.Close()
+		t.Skip("this user may write into a read-only folder")
+	}
+	_, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), "cannot write opsctl.yaml: the repository's folder: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestForesee(t *testing.T) {
+	dir := small(t)
+	before := tree(t, dir)
+	_, plan := mustPlan(t, dir)
+	for force, want := range map[bool]Outcome{false: Kept, true: WouldOverwrite} {
+		results := Foresee(plan, force)
+		if got := outcome(t, results, "Dockerfile"); got != want {
+			t.Errorf("force %v: Dockerfile is %s", force, got)
+		}
+		if got := outcome(t, results, "fly.toml"); got != WouldCreate {
+			t.Errorf("force %v: fly.toml is %s", force, got)
+		}
+	}
+	if tree(t, dir) != before {
+		t.Error("something was written")
 	}
 }

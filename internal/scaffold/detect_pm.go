@@ -43,7 +43,7 @@ func (s *Stack) detectPackageManager(fsys fs.FS, m *manifest) error {
 	}
 	switch {
 	case len(found) == 0:
-		return unknownStack("%s", missingLock(name, m))
+		return missingLock(name, m)
 	case found[0].pm == "yarn" || found[0].pm == "bun":
 		return errs.New(errs.CheckFailed, "%s: %s is not supported yet, only pnpm and npm are", found[0].file, found[0].pm).
 			WithHint("add a lockfile of pnpm or npm (pnpm import reads a yarn.lock), or write the Dockerfile by hand")
@@ -93,15 +93,20 @@ func (s *Stack) InstallCommands() []string {
 	return commands
 }
 
-func missingLock(name string, m *manifest) string {
+// missingLock says which lockfile is missing and, where an install would write it, how.
+func missingLock(name string, m *manifest) error {
+	const workspace = "(an app inside a workspace is not supported yet)"
 	switch {
 	case len(m.Workspaces) > 0:
-		return "package.json is the root of a workspace, which is not supported yet"
+		return unknownStack("package.json is the root of a workspace, which is not supported yet")
+	case name == "npm" || name == "pnpm":
+		return errs.New(errs.CheckFailed, "packageManager is %s, and its lockfile is not beside package.json %s", name, workspace).
+			WithHint("run `%s install` first: it writes the lockfile that the image installs from; then run init again", name)
 	case name != "":
-		return "packageManager is " + name + ", and its lockfile is not beside package.json (an app inside a workspace is not supported yet)"
-	default:
-		return "there is no lockfile beside package.json (an app inside a workspace is not supported yet)"
+		return unknownStack("packageManager is %s, and only pnpm and npm are supported", name)
 	}
+	return errs.New(errs.CheckFailed, "there is no lockfile beside package.json %s", workspace).
+		WithHint("run `npm install` or `pnpm install` first: it writes the lockfile that the image installs from; then run init again")
 }
 
 // detectInstall collects what an install reads, and fills in pnpm's version.

@@ -159,7 +159,7 @@ func TestDetectEnvScansTheAppAlone(t *testing.T) {
 
 func TestSanitizeApp(t *testing.T) {
 	for in, want := range map[string]string{
-		"erp": "erp", "@acme/Web_App": "web-app", "9lives": "lives", "--": "", "": "", "Größe": "gr-e",
+		"erp": "erp", "@acme/Web_App": "web-app", "9lives": "lives", "--": "", "": "", "x": "", "@acme/1b": "", "Größe": "gr-e",
 		"a-very-long-name-that-goes-on-and-on": "a-very-long-name-that-goes-on", "a..b": "a-b",
 	} {
 		if got := sanitizeApp(in); got != want {

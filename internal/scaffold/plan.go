@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -79,9 +80,9 @@ func Plan(dir string, s *Stack, opts Options) ([]Change, error) {
 }
 
 // compare makes the change for a file that init renders.
-func compare(root *os.Root, path string, data []byte) (Change, error) {
-	c := Change{Path: path, New: data}
-	old, why, err := current(root, path)
+func compare(root *os.Root, name string, data []byte) (Change, error) {
+	c := Change{Path: name, New: data}
+	old, why, err := current(root, name)
 	switch {
 	case err != nil:
 		return c, err
@@ -100,22 +101,21 @@ func compare(root *os.Root, path string, data []byte) (Change, error) {
 
 // current reads a file of the repository; nil when it is not there. The text says
 // why a file that is there cannot be compared or written.
-func current(root *os.Root, path string) (data []byte, why string, err error) {
-	info, err := root.Lstat(path)
+func current(root *os.Root, name string) (data []byte, why string, err error) {
+	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "", nil
 	case err != nil:
-		// os.Root refuses a path that a symbolic link leads out of the repository.
-		return nil, "it cannot be reached inside the repository: " + cause(err), nil
+		return nil, unreachable(root, name, err), nil
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, "it is a symbolic link, which init does not write through", nil
 	case !info.Mode().IsRegular():
 		return nil, "it is not a file", nil
 	}
-	data, err = root.ReadFile(path)
+	data, err = root.ReadFile(name)
 	if err != nil {
-		return nil, "", errs.Wrap(err, errs.Failure, "read %s", path)
+		return nil, "", errs.Wrap(err, errs.Failure, "read %s", name)
 	}
 	if data == nil {
 		data = []byte{}
@@ -123,9 +123,24 @@ func current(root *os.Root, path string) (data []byte, why string, err error) {
 	return data, "", nil
 }
 
+// unreachable says why a path leads nowhere in the repository. os.Root refuses one
+// that a symbolic link leads out of it.
+func unreachable(root *os.Root, name string, err error) string {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if info, err := root.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return dir + " is a symbolic link out of the repository, and init writes nothing there"
+		}
+	}
+	return "it cannot be reached inside the repository: " + cause(err)
+}
+
+// cause is the system's reason, without the path.
 func cause(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
+	}
+	if le, ok := errors.AsType[*os.LinkError](err); ok {
+		return le.Err.Error()
 	}
 	return err.Error()
 }

@@ -111,7 +111,7 @@ func (s *Stack) HasEnv(name string) bool {
 
 // sanitizeApp makes a platform's app name of a package's: without its scope, lower
 // case, dashes for everything else, starting with a letter, at most 30 bytes
-// (Fly.io's limit is the shortest). The empty string means nothing was left.
+// (Fly.io's limit is the shortest) and at least 2. The empty string means nothing was left.
 func sanitizeApp(name string) string {
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		name = name[i+1:]
@@ -131,11 +131,14 @@ func sanitizeApp(name string) string {
 	if len(out) > 30 {
 		out = out[:30]
 	}
-	return strings.TrimRight(out, "-")
+	if out = strings.TrimRight(out, "-"); len(out) < 2 {
+		return "" // opsctl.yaml takes no name of one letter
+	}
+	return out
 }
 
 var (
-	validApp    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$|^[a-z]$`)
+	validApp    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$`)
 	validRegion = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
 )
 
