@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"syscall"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -166,7 +167,7 @@ func writeLike(root *os.Root, like, name string, data, want []byte) error {
 		return errs.New(errs.Conflict, "%s was changed by somebody else meanwhile", name).WithHint("run init again")
 	}
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return cannotWrite(name, err)
+		return cannotWrite(root, name, err)
 	}
 	var suffix [6]byte
 	if _, err := rand.Read(suffix[:]); err != nil {
@@ -174,33 +175,28 @@ func writeLike(root *os.Root, like, name string, data, want []byte) error {
 	}
 	tmp := path.Join(path.Dir(name), "."+path.Base(name)+"."+hex.EncodeToString(suffix[:])+".tmp")
 	if err := writeTemp(root, tmp, data, mode); err != nil {
-		return errors.Join(cannotWrite(name, err), ignoreMissing(root.Remove(tmp)))
+		return errors.Join(cannotWrite(root, name, err), ignoreMissing(root.Remove(tmp)))
 	}
 	if err := root.Rename(tmp, name); err != nil {
-		return errors.Join(cannotWrite(name, err), ignoreMissing(root.Remove(tmp)))
+		return errors.Join(cannotWrite(root, name, err), ignoreMissing(root.Remove(tmp)))
 	}
 	return nil
 }
 
 // cannotWrite names the file and its folder, and not the temporary one that the
 // system's error is about.
-func cannotWrite(name string, err error) error {
-	dir := path.Dir(name)
-	if dir == "." {
-		dir = "the repository's folder"
-	} else {
-		dir = "the folder " + dir
-	}
+func cannotWrite(root *os.Root, name string, err error) error {
+	dir := filepath.Join(root.Name(), path.Dir(name))
 	hint := "see to it that files can be written there, and run init again"
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		hint = "make " + dir + " writable (chmod u+w), or run init as the user who owns it; then run init again"
+		hint = "make it writable (chmod u+w " + dir + "), or run init as the user who owns it"
 	case errors.Is(err, syscall.EROFS):
 		hint = "the file system is mounted read-only: run init on a copy that can be written"
 	case errors.Is(err, syscall.ENOSPC):
 		hint = "make room on the disk, and run init again"
 	}
-	return errs.New(errs.Failure, "cannot write %s: %s: %s", name, dir, cause(err)).WithHint("%s", hint)
+	return errs.New(errs.Failure, "cannot write %s: the folder %s: %s", name, dir, cause(err)).WithHint("%s", hint)
 }
 
 // writeTemp writes a new file. With a mode it is readable by nobody else before it

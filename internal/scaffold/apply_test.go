@@ -251,13 +251,22 @@ func TestCannotWriteNamesTheFolder(t *testing.T) {
 		err  error
 		want []string
 	}{
-		{"opsctl.yaml", &fs.PathError{Op: "openat", Path: ".opsctl.yaml.1a2b.tmp", Err: fs.ErrPermission}, []string{"cannot write opsctl.yaml: the repository's folder: permission denied", "writable"}},
-		{"docs/a.md", &fs.PathError{Op: "openat", Path: "docs/.a.md.1a2b.tmp", Err: syscall.EROFS}, []string{"cannot write docs/a.md: the folder docs: ", "read-only"}},
-		{"docs/a.md", &os.LinkError{Op: "renameat", Old: "docs/.a.md.1a2b.tmp", New: "docs/a.md", Err: syscall.ENOSPC}, []string{"the folder docs", "make room"}},
-		{"docs/a.md", &fs.PathError{Op: "mkdirat", Path: "docs", Err: syscall.ENOTDIR}, []string{"the folder docs", "run init again"}},
+		{"opsctl.yaml", &fs.PathError{Op: "openat", Path: ".opsctl.yaml.1a2b.tmp", Err: fs.ErrPermission}, []string{"cannot write opsctl.yaml: the folder repo: permission denied", "chmod u+w repo)"}},
+		{"docs/a.md", &fs.PathError{Op: "openat", Path: "docs/.a.md.1a2b.tmp", Err: syscall.EROFS}, []string{"cannot write docs/a.md: the folder repo/docs: ", "read-only"}},
+		{"docs/a.md", &os.LinkError{Op: "renameat", Old: "docs/.a.md.1a2b.tmp", New: "docs/a.md", Err: syscall.ENOSPC}, []string{"the folder repo/docs", "make room"}},
+		{"docs/a.md", &fs.PathError{Op: "mkdirat", Path: "docs", Err: syscall.ENOTDIR}, []string{"the folder repo/docs", "run init again"}},
 	}
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("repo", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot("repo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
 	for _, tt := range tests {
-		err := cannotWrite(tt.name, tt.err)
+		err := cannotWrite(root, tt.name, tt.err)
 		text := err.Error() + "\n" + errs.HintOf(err)
 		for _, want := range tt.want {
 			if !strings.Contains(text, want) {
@@ -282,7 +291,7 @@ func TestApplyInAReadOnlyFolder(t *testing.T) {
 		t.Skip("this user may write into a read-only folder")
 	}
 	_, err := Apply(t.Context(), dir, plan, ApplyOptions{})
-	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), "cannot write opsctl.yaml: the repository's folder: ") {
+	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), "cannot write opsctl.yaml: the folder "+dir+": ") {
 		t.Errorf("got %v", err)
 	}
 }
