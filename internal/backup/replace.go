@@ -131,7 +131,7 @@ func (r *restorer) replace(ctx context.Context, statements, options []string) er
 	var out head
 	err = new(stderrLines).run(ctx, execx.Cmd{
 		Path: r.at.install.Path("psql"), Env: r.at.env, Stdout: &out,
-		Args:  []string{"--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1", "--dbname=" + conninfo(r.at.name)},
+		Args:  []string{"--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--set=ON_ERROR_STOP=1", "--dbname=" + conninfo(r.at.name) + " " + keepalives},
 		Stdin: io.MultiReader(strings.NewReader(r.prologue(statements)), io.TeeReader(script, m)),
 	})
 	var tx, pid int64

@@ -258,7 +258,7 @@ func (v *verifier) runRestore(ctx context.Context, options ...string) error {
 	if jobs < 1 {
 		jobs = 2
 	}
-	args := []string{"--exit-on-error", "--no-password", "--no-tablespaces", "--jobs=" + strconv.Itoa(jobs), "--dbname=" + conninfo(v.at.name)}
+	args := []string{"--exit-on-error", "--no-password", "--no-tablespaces", "--jobs=" + strconv.Itoa(jobs), "--dbname=" + conninfo(v.at.name) + " " + keepalives}
 	return new(stderrLines).run(ctx, execx.Cmd{
 		Path: v.at.install.Path("pg_restore"), Args: append(append(args, options...), v.spoolPath()), Env: v.at.env,
 	})

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,7 +129,7 @@ func (c *Cluster) launch(ctx context.Context, identity *execx.User) error {
 		args = append(args, "-c", k+"="+v)
 	}
 	program, args := mortal(ctx, c.install.Path("postgres"), args)
-	p, err := execx.Start(context.WithoutCancel(ctx), execx.Cmd{ // Stop ends it with the right signal
+	p, err := c.spawn(context.WithoutCancel(ctx), execx.Cmd{ // Stop ends it with the right signal
 		Path: program, Args: args, Env: childEnv(), Dir: c.dir, User: identity,
 	})
 	if err != nil {
@@ -141,6 +142,25 @@ func (c *Cluster) launch(ctx context.Context, identity *execx.User) error {
 		close(c.done)
 	}()
 	return c.waitReady(ctx)
+}
+
+// spawn starts the server from a thread of its own that lives as long as it: the
+// kernel sends the signal that mortal asked for when the starting thread ends,
+// which Go's other threads may do at any time.
+func (c *Cluster) spawn(ctx context.Context, cmd execx.Cmd) (*execx.Process, error) {
+	var p *execx.Process
+	errc := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		var err error
+		p, err = execx.Start(ctx, cmd)
+		errc <- err
+		if err == nil {
+			<-c.done
+		}
+	}()
+	err := <-errc
+	return p, err
 }
 
 func (c *Cluster) settings() map[string]string {

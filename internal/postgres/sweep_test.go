@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -111,6 +113,28 @@ func TestTheServerDiesWithAKilledRun(t *testing.T) {
 	_, server := killedRun(t)
 	ends(t, "the server outlives its owner", func() bool { return !running(server) })
 	Sweep(t.Context(), "")
+}
+
+// The end of the thread that a cluster was asked for on is not the end of opsctl.
+func TestTheServerOutlivesAThread(t *testing.T) {
+	needServer(t)
+	var c *Cluster
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		c, err = StartScratch(t.Context(), ScratchOptions{})
+	})
+	wg.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Stop(context.Background()) }()
+	select {
+	case <-c.Done():
+		t.Error("the server died with the thread")
+	case <-time.After(300 * time.Millisecond):
+	}
 }
 
 // What another container's opsctl holds must stay, though its process ids say

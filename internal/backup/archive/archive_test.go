@@ -58,9 +58,13 @@ func (w *writer) entry(e Entry) {
 	}
 	w.str("1259", "16384", e.Tag, e.Desc)
 	w.int(2)
-	w.str(e.Definition, "DROP", "COPY")
+	w.str(e.Definition, "DROP", e.Copy)
 	w.str(e.Schema)
-	w.int(-1) // no tablespace
+	if e.Tablespace == "" {
+		w.int(-1)
+	} else {
+		w.str(e.Tablespace)
+	}
 	w.str("heap")
 	if w.minor >= 16 {
 		w.int('r')
@@ -81,7 +85,7 @@ func (w *writer) data(kind byte, id int, chunks ...string) {
 
 var sample = []Entry{
 	{ID: 7, Desc: "TABLE", Schema: "public", Tag: "t", Owner: "boss", Definition: "CREATE TABLE t ();"},
-	{ID: 8, Desc: "TABLE DATA", Schema: "public", Tag: "t", Owner: "boss", HasData: true},
+	{ID: 8, Desc: "TABLE DATA", Schema: "public", Tag: "t", Owner: "boss", Copy: "COPY public.t (a) FROM stdin;", Tablespace: "fast", HasData: true},
 	{ID: 9, Desc: "TABLE DATA", Schema: "a.b", Tag: "x\ny", Owner: "boss", HasData: true},
 	{ID: 10, Desc: "BLOBS", Tag: "BLOBS", HasData: true},
 }
