@@ -146,7 +146,7 @@ func refusedError(refused []scaffold.Result) error {
 	for i, r := range refused {
 		reasons[i] = r.Path + ": " + r.Why
 	}
-	return errs.New(errs.Partial, "%s not written: %s", plural(len(refused), "file"), strings.Join(reasons, "; ")).
+	return errs.New(errs.Partial, "%s not written: %s", ui.Count(int64(len(refused)), "file"), strings.Join(reasons, "; ")).
 		WithHint("put right what is named there, and run init again")
 }
 
@@ -154,10 +154,10 @@ func (o *initOutput) summary(list *ui.Checklist, changed, kept, refused int, nex
 	if o.a.global.Quiet {
 		return
 	}
-	text := plural(changed, "file") + " written"
+	text := ui.Count(int64(changed), "file") + " written"
 	switch {
 	case o.dryRun:
-		text = plural(changed, "file") + " would be written, nothing was changed"
+		text = ui.Count(int64(changed), "file") + " would be written, nothing was changed"
 	case changed == 0 && refused > 0:
 		text = "nothing was written"
 	case changed == 0:
@@ -168,7 +168,7 @@ func (o *initOutput) summary(list *ui.Checklist, changed, kept, refused int, nex
 		if kept == 1 {
 			verb = "differs and stays as it is"
 		}
-		text += fmt.Sprintf("; %s %s (--diff shows how, --force overwrites)", plural(kept, "file"), verb)
+		text += fmt.Sprintf("; %s %s (--diff shows how, --force overwrites)", ui.Count(int64(kept), "file"), verb)
 	}
 	list.Close()
 	fmt.Fprintf(o.a.io.Err, "\n%s\n", text)
@@ -211,13 +211,6 @@ func colorDiff(diff string) string {
 		b.WriteString(text + end)
 	}
 	return b.String()
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return itoa(n) + " " + noun + "s"
 }
 
 func orEmpty(s []string) []string {

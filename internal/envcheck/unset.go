@@ -14,10 +14,10 @@ type dropped struct {
 }
 
 // droppedFrom finds the references in a value as written that nothing stands
-// behind. It walks as dotenv-expand 10 does, from the last dollar sign on, and
-// ends where that ends: at a dollar sign that no name follows. A default, even
-// an empty one, is what was meant. Compose drops the same where it reads the
-// value alike; where it does not, the difference is a finding of its own.
+// behind, as compose does; Next.js drops the same where it reads the value alike,
+// and where it does not, the difference is a finding of its own. A default, even
+// an empty one, is what was meant. It walks from the last dollar sign to the
+// first, and looks at so many only.
 func droppedFrom(raw string, set func(string) bool) dropped {
 	d := dropped{all: true}
 	for i, steps := len(raw)-1, 0; i >= 0 && steps < maxExpandSteps; i-- {
@@ -27,11 +27,14 @@ func droppedFrom(raw string, set func(string) bool) dropped {
 		steps++
 		group, name, _ := reference(raw[i:])
 		if group == "" {
-			break
+			continue
 		}
 		if strings.Contains(group, ":-") || set(name) {
 			d.all = false
 			continue
+		}
+		if group[1] != '{' { // Next.js may take a brace along that none opened; compose never does
+			group = strings.TrimSuffix(group, "}")
 		}
 		d.names = append(d.names, name)
 		d.first = i

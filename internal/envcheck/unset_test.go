@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -161,5 +162,34 @@ func TestDuplicateLines(t *testing.T) {
 	}
 	if got := lengths("ab", "cd"); got != "both get 2 characters, but not the same" {
 		t.Errorf("lengths = %q", got)
+	}
+}
+
+// TestLostCharactersAreThoseThatAreGone: where both readers agree on a value
+// whose references all lead nowhere, it is shorter by what is said to be lost.
+func TestLostCharactersAreThoseThatAreGone(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	pieces := []string{"a", "b", "_", "$", "$a", "${ab}", "é", "-", "/", "}", "$bé"}
+	looked := 0
+	for range 20_000 {
+		raw := "x"
+		for range 1 + rng.IntN(6) {
+			raw += pieces[rng.IntN(len(pieces))]
+		}
+		next, nerr := Read(Next, "", []byte("K="+raw+"\n"), nil)
+		compose, cerr := Read(Compose, "", []byte("K="+raw+"\n"), nil)
+		if nerr != nil || cerr != nil || next.Vars["K"] != compose.Vars["K"] {
+			continue
+		}
+		d := droppedFrom(raw, func(string) bool { return false })
+		if lost := length32(raw) - length32(next.Vars["K"]); lost != d.chars {
+			t.Fatalf("%s: %d characters are lost, %d are reported", raw, lost, d.chars)
+		}
+		if d.chars > 0 {
+			looked++
+		}
+	}
+	if looked < 500 {
+		t.Errorf("only %d values lost anything", looked)
 	}
 }
