@@ -118,22 +118,34 @@ func TestTheServerDiesWithAKilledRun(t *testing.T) {
 // The end of the thread that a cluster was asked for on is not the end of opsctl.
 func TestTheServerOutlivesAThread(t *testing.T) {
 	needServer(t)
-	var c *Cluster
-	var err error
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		c, err = StartScratch(t.Context(), ScratchOptions{})
-	})
-	wg.Wait()
-	if err != nil {
-		t.Fatal(err)
+	var clusters [2]*Cluster
+	var locked, done sync.WaitGroup
+	locked.Add(len(clusters))
+	for i := range clusters {
+		done.Go(func() {
+			runtime.LockOSThread() // never unlocked: the thread ends with this goroutine, but for the first thread
+			locked.Done()
+			locked.Wait() // so that one of them is on another thread than the first
+			var err error
+			if clusters[i], err = StartScratch(t.Context(), ScratchOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	defer func() { _ = c.Stop(context.Background()) }()
-	select {
-	case <-c.Done():
-		t.Error("the server died with the thread")
-	case <-time.After(300 * time.Millisecond):
+	done.Wait()
+	time.Sleep(300 * time.Millisecond)
+	for _, c := range clusters {
+		if c == nil {
+			continue
+		}
+		select {
+		case <-c.Done():
+			t.Error("the server died with the thread")
+		default:
+		}
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
