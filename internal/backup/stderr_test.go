@@ -47,6 +47,24 @@ func TestWhatProgramsSayIsCutToTheError(t *testing.T) {
 	}
 }
 
+func FuzzStderrLines(f *testing.F) {
+	f.Add("pg_restore: error: could not execute query: ERROR:  invalid input: \"x\"\nDETAIL:  y\n", 3)
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		at = min(max(at, 0), len(text))
+		whole, parts := &stderrLines{}, &stderrLines{}
+		_, _ = whole.Write([]byte(text))
+		_, _ = parts.Write([]byte(text[:at]))
+		_, _ = parts.Write([]byte(text[at:]))
+		got := whole.String()
+		if other := parts.String(); got != other {
+			t.Errorf("%q in two pieces gives %q, in one %q", text, other, got)
+		}
+		if strings.Contains(got, "\n") {
+			t.Errorf("%q: more than a line", got)
+		}
+	})
+}
+
 // What goes wrong on this machine is an error and no verdict: nobody must throw
 // a good backup away for a full disk.
 func TestLocalFailuresAreNotTheBackups(t *testing.T) {
