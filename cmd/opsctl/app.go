@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,11 +75,17 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	if ctx.Err() != nil && errs.CodeOf(err) == errs.Failure {
 		err = errs.Wrap(err, errs.Interrupted, "")
 	}
+	if errors.Is(err, syscall.EPIPE) { // whoever read the output has seen enough
+		return brokenPipe
+	}
 	if !errors.Is(err, errSilent) {
 		a.io.PrintError(err, a.global.JSON || slices.Contains(args, "--json"), a.redact.Redact)
 	}
 	return errs.ExitCode(err)
 }
+
+// brokenPipe is the exit status of a program that SIGPIPE ended, as shells show it.
+const brokenPipe = 141
 
 // errSilent marks an error whose text the command has already printed as its
 // result (a failed check, for instance): only the exit status is left to give.

@@ -29,7 +29,7 @@ func (a *app) buildImage(t target) func(context.Context, platform.PushTarget, pl
 		report("docker build")
 		out := execx.Cmd{
 			Path: docker, Dir: root,
-			Args: []string{"build", "--file", t.project.Build.Dockerfile, "--tag", to.Ref, t.project.Build.Context},
+			Args: []string{"build", "--platform", to.Architecture, "--file", t.project.Build.Dockerfile, "--tag", to.Ref, t.project.Build.Context},
 		}
 		if a.global.Verbose {
 			out.Stdout, out.Stderr = a.io.Err, a.io.Err

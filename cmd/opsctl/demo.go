@@ -35,6 +35,9 @@ migrations on a real PostgreSQL). Each command is printed, to be repeated by han
   opsctl demo --keep   # leave the files, to look around`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.global.DryRun {
+				return errs.New(errs.Usage, "the demo changes nothing but its own directory, so it has no dry run").WithHint("run: opsctl demo")
+			}
 			d, err := newDemo(a, dir)
 			if err != nil {
 				return err

@@ -70,6 +70,11 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 	if a.global.DryRun {
 		return progress.planResult(t, prepared)
 	}
+	if deploy.Destroys(prepared.Changes) {
+		if ok, err := a.confirm(ctx, "take instances away?"); err != nil || !ok {
+			return err
+		}
+	}
 	result, err := engine.Apply(ctx, prepared)
 	progress.close()
 	if err != nil {

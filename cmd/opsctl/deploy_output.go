@@ -54,10 +54,13 @@ func (d *deployProgress) event(e deploy.Event) {
 
 // plan shows what would change.
 func (d *deployProgress) plan(t target, p *deploy.Prepared) {
-	if d.a.global.JSON || d.a.global.Quiet {
+	w := d.a.io.Err
+	if d.a.global.DryRun {
+		w = d.a.io.Out // the plan is what was asked for
+	}
+	if d.a.global.JSON || d.a.global.Quiet && !d.a.global.DryRun {
 		return
 	}
-	w := d.a.io.Err
 	fmt.Fprintf(w, "%s to %s (%s, %s) as %s\n", ui.Bold(t.env.App), t.env.Platform, t.name, t.env.Region, p.Identity.Account)
 	if p.CutOff != nil {
 		fmt.Fprintf(w, "%s the run %s of %s was cut off during %q; this one goes on from what stands\n",
@@ -148,7 +151,10 @@ func (d *deployProgress) result(r deploy.Result) error {
 
 // failure ends the event stream of a failed deploy; the error itself is printed elsewhere.
 func (d *deployProgress) failure(r deploy.Result) error {
-	if d.a.global.JSON && r.Run != "" {
+	if d.a.global.JSON {
+		if r.Outcome == "" { // refused before it began
+			r.Outcome, r.Changes = deploy.FailedRun, []deploy.Change{}
+		}
 		return ui.Event(d.a.io.Out, resultEvent{deploySchema, "result", r})
 	}
 	return nil

@@ -43,8 +43,12 @@ It asks first; without a terminal it needs --yes.`,
 			if err != nil {
 				return err
 			}
-			if !a.global.JSON && !a.global.Quiet {
-				fmt.Fprintf(a.io.Err, "%s: release %d → %d (%s); the database and the secrets stay as they are\n",
+			plan := a.io.Err
+			if a.global.DryRun {
+				plan = a.io.Out // it is what was asked for
+			}
+			if !a.global.JSON && (!a.global.Quiet || a.global.DryRun) {
+				fmt.Fprintf(plan, "%s: release %d → %d (%s); the database and the secrets stay as they are\n",
 					ui.Bold(t.env.App), state.Current.Version, release.Version, platform.ShortImage(release.Image))
 			}
 			if a.global.DryRun {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -35,6 +34,7 @@ type layers struct {
 	v       *viper.Viper
 	decoded *decoded
 	file    string
+	lookup  func(string) (string, bool)
 	user    *viper.Viper // the user file alone; nil without one
 	userAt  string
 }
@@ -76,7 +76,7 @@ func leaves(prefix string, v reflect.Value) []leaf {
 }
 
 func newLayers(d *decoded, file string, lookup func(string) (string, bool), userFile string) (*layers, error) {
-	l := &layers{v: viper.New(), decoded: d, file: file, userAt: userFile}
+	l := &layers{v: viper.New(), decoded: d, file: file, lookup: lookup, userAt: userFile}
 	user, err := readUser(userFile)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,11 @@ func newLayers(d *decoded, file string, lookup func(string) (string, bool), user
 		known = append(known, leaf.key)
 		l.v.SetDefault(leaf.key, text(leaf.value))
 		if user != nil && user.IsSet(leaf.key) {
-			l.v.Set(leaf.key, user.Get(leaf.key)) // replaced below by what is stronger
+			value := user.GetString(leaf.key)
+			if leaf.value.Kind() == reflect.Slice {
+				value = strings.Join(user.GetStringSlice(leaf.key), ",")
+			}
+			l.v.Set(leaf.key, value) // replaced below by what is stronger
 		}
 		if _, written := d.places[leaf.key]; written {
 			l.v.Set(leaf.key, text(leaf.value))
@@ -152,7 +156,7 @@ func (l *layers) apply(p *Project) {
 
 // origin says where the value of a key comes from.
 func (l *layers) origin(key string) string {
-	if os.Getenv(envName(key)) != "" {
+	if value, ok := l.lookup(envName(key)); ok && value != "" {
 		return envName(key)
 	}
 	if n, ok := l.decoded.places[key]; ok {
@@ -187,7 +191,7 @@ func (l *Loader) Global(flags *pflag.FlagSet) (Global, error) {
 		if err := v.BindPFlag(key, flags.Lookup(key)); err != nil {
 			return Global{}, err
 		}
-		if user != nil && user.IsSet(key) && !flags.Changed(key) && os.Getenv(envName(key)) == "" {
+		if user != nil && user.IsSet(key) && !flags.Changed(key) && !l.inEnvironment(key) {
 			v.Set(key, user.Get(key))
 		}
 	}
@@ -205,6 +209,12 @@ func (l *Loader) Global(flags *pflag.FlagSet) (Global, error) {
 		return Global{}, errs.New(errs.Usage, "--color: %q is not auto, always or never", g.Color)
 	}
 	return g, nil
+}
+
+// inEnvironment tells whether a variable sets the key.
+func (l *Loader) inEnvironment(key string) bool {
+	value, ok := l.lookup(envName(key))
+	return ok && value != ""
 }
 
 func envName(key string) string {

@@ -21,6 +21,7 @@ type run struct {
 	*Engine
 	p        *Prepared
 	id       string
+	command  string // deploy or rollback
 	journal  *Journal
 	release  platform.Release
 	url      string
@@ -29,6 +30,7 @@ type run struct {
 	migrated bool     // the release command has run
 	staged   []string // secrets that were staged
 	kept     []string
+	secrets  errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
 }
 
 // step is a part of a deploy.
@@ -41,7 +43,8 @@ type step struct {
 // Apply carries out what was prepared. When it fails after instances were
 // touched, the previous release is put back and the error has code RolledBack.
 func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
-	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now()}
+	r := &run{Engine: e, p: p, id: e.newID(), command: "deploy", journal: OpenJournal(e.StateDir), began: e.now()}
+	r.learn()
 	if len(p.Changes) == 0 {
 		return r.result(Unchanged), nil
 	}
@@ -50,7 +53,7 @@ func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
 		return Result{}, err
 	}
 	defer local.release()
-	if err := r.begin("deploy"); err != nil {
+	if err := r.begin(); err != nil {
 		return Result{}, err
 	}
 	outcome, err := r.locked(ctx)
@@ -59,9 +62,9 @@ func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
 }
 
 // begin and end write the journal; a journal that cannot be written stops a deploy before it starts.
-func (r *run) begin(command string) error {
+func (r *run) begin() error {
 	return r.journal.Append(Record{
-		Time: r.now(), Run: r.id, Kind: "begin", Command: command, By: r.Holder, App: r.p.Request.App.Name,
+		Time: r.now(), Run: r.id, Kind: "begin", Command: r.command, By: r.Holder, App: r.p.Request.App.Name,
 		Image: r.p.Image.Pinned(), From: r.p.previous,
 	})
 }
@@ -69,7 +72,7 @@ func (r *run) begin(command string) error {
 func (r *run) end(result Result, err error) error {
 	rec := Record{Time: r.now(), Run: r.id, Kind: "end", Outcome: result.Outcome, Release: result.Release, Image: result.Image}
 	if err != nil {
-		rec.Detail = errs.Redact(err.Error())
+		rec.Detail = r.redact(err.Error())
 	}
 	return r.journal.Append(rec)
 }
@@ -94,6 +97,9 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 		if err := r.do(ctx, s); err != nil {
 			return r.failed(ctx, err)
 		}
+		if s.name == imageStep && r.sameAfterAll() {
+			return Unchanged, nil
+		}
 	}
 	return Deployed, nil
 }
@@ -106,8 +112,17 @@ func (r *run) unlock(ctx context.Context, lease platform.Lease) {
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if err := lease.Release(release); err != nil {
-		r.emit("unlock", Warned, errs.Redact(err.Error()), 0)
+		r.emit("unlock", Warned, r.redact(err.Error()), 0)
 	}
+}
+
+// sameAfterAll tells, once the image is built, that it is the one that runs, and
+// nothing else was to be changed.
+func (r *run) sameAfterAll() bool {
+	want := r.p.desired
+	want.Release.Image = r.p.Image.Pinned()
+	r.p.Changes = Plan(want, r.p.Observed)
+	return len(r.p.Changes) == 0
 }
 
 // closeCutOff ends the ledger entry that a killed run left open.
@@ -123,7 +138,7 @@ func (r *run) closeCutOff(ctx context.Context) {
 		}
 	}
 	if err != nil { // only the history looks odd
-		r.emit("ledger", Warned, errs.Redact(err.Error()), 0)
+		r.emit("ledger", Warned, r.redact(err.Error()), 0)
 	}
 }
 
@@ -171,12 +186,18 @@ func (r *run) do(ctx context.Context, s step) error {
 	took := r.now().Sub(began)
 	rec.Time, rec.Status, rec.Took, rec.Release = r.now(), Done, took.Round(time.Millisecond).String(), r.release.Version
 	if err != nil {
-		rec.Status, rec.Detail = Failed, errs.Redact(err.Error())
-		r.emit(s.name, Failed, errs.Redact(err.Error()), took)
+		rec.Status, rec.Detail = Failed, r.redact(err.Error())
+		r.emit(s.name, Failed, r.redact(err.Error()), took)
 	} else {
 		r.emit(s.name, Done, detail, took)
 	}
-	return errors.Join(err, r.journal.Append(rec))
+	if logged := r.journal.Append(rec); logged != nil {
+		if !r.rolling || err != nil {
+			return errors.Join(err, logged)
+		}
+		r.emit(s.name, Warned, r.redact(logged.Error()), 0) // a full disk here is no reason to undo a deploy there
+	}
+	return err
 }
 
 // failed puts back what can be put back, and says what cannot.
@@ -199,7 +220,11 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 	outcome, undone, err := r.undo(undo)
 	if err != nil {
 		e := errs.Wrap(errors.Join(cause, err), errs.Partial, "deploy failed, and putting the previous version back failed too")
-		return FailedRun, e.WithHint("%s", r.hint(cause, "look at: opsctl status\nthen: opsctl rollback"))
+		next := "look at: opsctl status\nthen run the same deploy with an image that works, or: opsctl rollback"
+		if len(r.staged) > 0 {
+			next = "look at: opsctl status\nput the old values of " + strings.Join(r.staged, ", ") + " back into the environment's file, and deploy the image that ran"
+		}
+		return FailedRun, e.WithHint("%s", r.hint(cause, next))
 	}
 	code := errs.RolledBack
 	switch {
@@ -217,20 +242,36 @@ func (r *run) undo(ctx context.Context) (Outcome, string, error) {
 	report := func(format string, args ...any) { r.emit("undo", Progress, fmt.Sprintf(format, args...), 0) }
 	app := r.p.Request.App.Name
 	r.emit("undo", Started, "", 0)
-	if r.p.previous == 0 {
+	if !r.p.restorable {
 		if err := r.Platform.Remove(ctx, app, report); err != nil {
-			r.emit("undo", Failed, errs.Redact(err.Error()), r.now().Sub(began))
+			r.emit("undo", Failed, r.redact(err.Error()), r.now().Sub(began))
 			return "", "", err
 		}
 		r.emit("undo", Undone, "the instances were destroyed: there is no earlier version", r.now().Sub(began))
 		return Removed, "and its instances were destroyed: there is no earlier version to restore", nil
 	}
-	if err := r.Platform.Restore(ctx, app, r.p.previous, report); err != nil {
-		r.emit("undo", Failed, errs.Redact(err.Error()), r.now().Sub(began))
+	if err := r.Platform.Restore(ctx, app, r.p.previous, r.p.Request.Gate.Timeout, report); err != nil {
+		r.emit("undo", Failed, r.redact(err.Error()), r.now().Sub(began))
 		return "", "", err
 	}
-	r.emit("undo", Undone, fmt.Sprintf("release %d runs again", r.p.previous), r.now().Sub(began))
-	return RolledBack, fmt.Sprintf("release %d was restored", r.p.previous), nil
+	r.emit("undo", Undone, r.previousName()+" runs again", r.now().Sub(began))
+	return RolledBack, r.previousName() + " was restored", nil
+}
+
+// redact masks the app's secrets and everything with the shape of one.
+func (r *run) redact(text string) string { return r.secrets.Redact(text) }
+
+// learn makes the values of the app's secrets known to redact.
+func (r *run) learn() {
+	r.secrets = errs.Redactor{}
+	for _, value := range r.p.secrets {
+		r.secrets.Add(value)
+		if u, err := url.Parse(value); err == nil {
+			if password, ok := u.User.Password(); ok {
+				r.secrets.Add(password)
+			}
+		}
+	}
 }
 
 func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
@@ -241,9 +282,9 @@ func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
 	if interrupted {
 		status = platform.Interrupted
 	}
-	r.release.Message = errs.Redact(cause.Error())
+	r.release.Message = r.redact(cause.Error())
 	if err := r.Platform.EndRelease(ctx, r.p.Request.App.Name, r.release, status); err != nil {
-		r.emit("ledger", Warned, errs.Redact(err.Error()), 0)
+		r.emit("ledger", Warned, r.redact(err.Error()), 0)
 	}
 }
 
@@ -261,10 +302,18 @@ func (r *run) noteKept() {
 }
 
 func (r *run) stillRunning() string {
-	if r.p.previous == 0 {
+	if !r.p.restorable {
 		return ""
 	}
-	return fmt.Sprintf("release %d runs on as before", r.p.previous)
+	return r.previousName() + " runs on as before"
+}
+
+// previousName is the release to return to, for people.
+func (r *run) previousName() string {
+	if r.p.previous == 0 {
+		return "what ran before"
+	}
+	return fmt.Sprintf("release %d", r.p.previous)
 }
 
 // hint joins the cause's own hint, what was kept, and what to do about it.
@@ -278,7 +327,7 @@ func (r *run) hint(cause error, first string) string {
 	if len(r.kept) > 0 {
 		parts = append(parts, "not undone: "+strings.Join(r.kept, "; "))
 	}
-	if r.migrated && r.p.previous != 0 && r.p.secrets[DirectURL]+r.p.secrets[PooledURL] != "" {
+	if r.migrated && r.p.restorable && r.p.secrets[DirectURL]+r.p.secrets[PooledURL] != "" {
 		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then\n"+
 			"  opsctl backup restore ID --into "+r.databaseVar()+" --confirm "+r.databaseName())
 	}
@@ -302,9 +351,13 @@ func (r *run) databaseName() string {
 }
 
 func (r *run) result(o Outcome) Result {
+	changes := r.p.Changes
+	if changes == nil {
+		changes = []Change{}
+	}
 	res := Result{
-		Run: r.id, Outcome: o, App: r.p.Request.App.Name, URL: r.url, Image: r.release.Image, Release: r.release.Version,
-		Previous: r.p.previous, Changes: r.p.Changes, Kept: r.kept, Took: r.now().Sub(r.began).Round(time.Millisecond).String(),
+		Run: r.id, Command: r.command, Outcome: o, App: r.p.Request.App.Name, URL: r.url, Image: r.release.Image, Release: r.release.Version,
+		Previous: r.p.previous, Changes: changes, Kept: r.kept, Took: r.now().Sub(r.began).Round(time.Millisecond).String(),
 	}
 	if s := r.p.Observed.State; o == Unchanged && s != nil {
 		res.URL = s.URL

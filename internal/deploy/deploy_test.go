@@ -49,6 +49,7 @@ func serveApp() {
 		w.Header().Set("Content-Type", "application/health+json")
 		status := "pass"
 		if strings.Contains(image, "/sick") {
+			fmt.Println("cannot log in with key", os.Getenv("API_KEY"))
 			status = "fail"
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -206,6 +207,7 @@ func TestDeployRollsBackWhatFailsItsHealthCheck(t *testing.T) {
 					t.Errorf("the untouched instance was updated: %+v", r)
 				}
 			}
+			assertNoSecretOnDisk(t, f.engine.StateDir, "k-111111")
 			ledger, err := f.engine.Platform.Releases(f.ctx, "shop", 10)
 			if err != nil || len(ledger) != 2 || ledger[0].Status != platform.Failed || ledger[1].Status != platform.Complete {
 				t.Errorf("ledger: %+v, %v", ledger, err)
@@ -335,7 +337,13 @@ func TestARunningDeployIsCalledSo(t *testing.T) {
 		}
 		if err == nil && p.Running != nil {
 			seen = true
-			if _, err := other.Apply(f.ctx, p); len(p.Changes) > 0 && errs.ExitCode(err) != 6 {
+			_, err := other.Apply(f.ctx, p)
+			select {
+			case <-done: // too late to be at once
+				return
+			default:
+			}
+			if errs.ExitCode(err) != 6 {
 				t.Errorf("a second deploy at once: %v", err)
 			}
 		}

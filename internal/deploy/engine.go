@@ -64,14 +64,17 @@ type Prepared struct {
 	CutOff   *Run // an earlier run on this machine that was killed
 	Running  *Run // a run on this machine that is going on: Apply will refuse
 
-	previous int               // release to restore on failure; 0 for none
-	secrets  map[string]string // with the managed database's URLs
-	prints   *Fingerprints
+	restorable bool // instances ran, so there is something to put back
+	previous   int  // release to put back on failure; 0 is what ran before opsctl
+	desired    Desired
+	secrets    map[string]string // with the managed database's URLs
+	prints     *Fingerprints
 }
 
 // Result is how a deploy or rollback ended.
 type Result struct {
 	Run      string   `json:"run"`
+	Command  string   `json:"command"` // deploy or rollback
 	Outcome  Outcome  `json:"outcome"`
 	App      string   `json:"app"`
 	URL      string   `json:"url,omitempty"`

@@ -35,7 +35,7 @@ func (r *run) probe(ctx context.Context, url, want string) (string, error) {
 			if !a.Result.Healthy() {
 				detail += ": " + a.Result.Reason()
 			}
-			r.emit("health", Progress, errs.Redact(detail), 0)
+			r.emit("health", Progress, r.redact(detail), 0)
 			if b := a.Result.Body; b != nil && label.MatchString(b.ReleaseID) && check.Expect.Release == "" {
 				check.Expect.Release = want
 			}
@@ -44,6 +44,10 @@ func (r *run) probe(ctx context.Context, url, want string) (string, error) {
 	// The expectation is set by what the first answer says, so each attempt takes the check anew.
 	options.Prepare = func(_ int, c *health.Check) { c.Expect.Release = check.Expect.Release }
 	result, err := r.Prober.Wait(ctx, check, options)
+	if err == nil && result.Needed == 1 && check.Expect.Release != "" && result.Outcome == health.Healthy {
+		// The one answer that was needed came before it was known that the app tells its release.
+		result, err = r.Prober.Wait(ctx, check, options)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -23,7 +24,15 @@ func lockLocal(dir, holder string) (*localLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := flock(f); err != nil {
+	err = flock(f)
+	for range 10 { // `history` may be asking just now, and a fork holds it for a moment
+		if err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = flock(f)
+	}
+	if err != nil {
 		by, _ := os.ReadFile(path)
 		f.Close()
 		return nil, errs.New(errs.Conflict, "another deploy is running on this machine: %s", strings.TrimSpace(string(by))).

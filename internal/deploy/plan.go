@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -39,6 +40,18 @@ type Observed struct {
 	State       *platform.State // nil when there is no app yet
 	HasPostgres bool
 	Unfinished  bool // the current release was never finished: an earlier run was cut off
+}
+
+// Destroys tells whether carrying out the changes takes instances away.
+func Destroys(changes []Change) bool {
+	return slices.ContainsFunc(changes, func(c Change) bool {
+		if c.Object != "release" || c.Field != "instances" {
+			return false
+		}
+		old, _ := strconv.Atoi(c.Old)
+		now, _ := strconv.Atoi(c.New)
+		return now < old
+	})
 }
 
 // Action is the kind of a change.
@@ -74,7 +87,7 @@ func Plan(want Desired, have Observed) []Change {
 	if want.Postgres != nil && !have.HasPostgres {
 		changes = append(changes, Change{
 			Action: Create, Object: "database", Name: want.Postgres.Name,
-			New: "PostgreSQL " + strconv.Itoa(want.Postgres.Version) + ", " + want.Postgres.PoolMode + " pool", Reason: "it does not exist",
+			New: "PostgreSQL " + strconv.Itoa(want.Postgres.Version) + ", " + want.Postgres.PoolMode + " pool", Reason: "it does not exist, or is not ready",
 		})
 	}
 	changes = append(changes, planSecrets(want.Secrets)...)
@@ -134,11 +147,11 @@ func planRelease(want Desired, current *platform.Release) []Change {
 		now, wanted := r.Env[name]
 		switch {
 		case !had:
-			changes = append(changes, Change{Action: Create, Object: "variable", Name: name, New: now})
-		case !wanted:
-			changes = append(changes, Change{Action: Delete, Object: "variable", Name: name, Old: old})
+			changes = append(changes, Change{Action: Create, Object: "variable", Name: name, New: errs.Redact(now)})
+		case !wanted: // what others set may be a secret in the wrong place
+			changes = append(changes, Change{Action: Delete, Object: "variable", Name: name})
 		case old != now:
-			changes = append(changes, Change{Action: Update, Object: "variable", Name: name, Old: old, New: now})
+			changes = append(changes, Change{Action: Update, Object: "variable", Name: name, Old: errs.Redact(old), New: errs.Redact(now)})
 		}
 	}
 	return changes
@@ -152,6 +165,10 @@ func planUnfinished(want Desired, have Observed, staged bool) []Change {
 	switch {
 	case have.State.Mixed:
 		return again("the instances do not all run the same release")
+	case slices.ContainsFunc(have.State.Instances, func(i platform.Instance) bool { return i.State != "" && i.State != platform.Started }):
+		return again("an instance is not started")
+	case slices.ContainsFunc(have.State.Instances, func(i platform.Instance) bool { return i.Health == platform.Unhealthy }):
+		return again("an instance does not pass its health check")
 	case have.Unfinished:
 		return again("the last deploy was cut off before it was finished")
 	case staged:

@@ -39,10 +39,15 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	if req.Image == "" {
 		want.Image = "built from source"
 	}
-	p.Changes = Plan(Desired{
-		App: req.App.Name, Release: want, Command: req.Command, Postgres: req.Postgres,
+	if s := p.Observed.State; s != nil && s.Current != nil && s.Current.Region != "" && s.Current.Region != want.Region {
+		return nil, errs.New(errs.Usage, "%q runs in %s, and opsctl.yaml wants %s: this version of opsctl does not move an app", req.App.Name, s.Current.Region, want.Region).
+			WithHint("set region: %s back, or make a new app for %s by another `app` name", s.Current.Region, want.Region)
+	}
+	p.desired = Desired{
+		App: req.App.Name, Release: want, Command: req.Command, Postgres: p.Request.Postgres,
 		Secrets: p.prints.Compare(p.secrets, p.platformSecrets()),
-	}, p.Observed)
+	}
+	p.Changes = Plan(p.desired, p.Observed)
 	return p, nil
 }
 
@@ -107,7 +112,12 @@ func (e *Engine) observeDatabase(ctx context.Context, p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	p.Observed.HasPostgres = db != nil
+	if db == nil && slices.ContainsFunc(p.platformSecrets(), func(s platform.Secret) bool { return s.Name == PooledURL }) {
+		// Somebody has set the app's database; a new, empty one must not take its place.
+		p.Request.Postgres = nil
+		return nil
+	}
+	p.Observed.HasPostgres = db != nil && db.Direct != "" // one that is not ready is waited for
 	p.secrets[PooledURL], p.secrets[DirectURL] = "", ""
 	if db != nil {
 		p.secrets[PooledURL], p.secrets[DirectURL] = db.Pooled, db.Direct
@@ -141,17 +151,42 @@ func (e *Engine) observeReleases(ctx context.Context, p *Prepared) error {
 			p.Observed.Unfinished = r.Status != platform.Complete
 		}
 	}
-	if !p.Observed.Unfinished && !p.Observed.State.Mixed {
-		p.previous = current.Version
-		return nil
+	p.chooseRestore(ledger)
+	return nil
+}
+
+// chooseRestore finds what to put back when the new release fails: what runs,
+// if it was finished and runs everywhere; else another release that an instance
+// still runs, the one before the run that was cut off, the newest finished one.
+// An unfinished first release is nothing to return to.
+func (p *Prepared) chooseRestore(ledger []platform.Release) {
+	state := p.Observed.State
+	if !p.Observed.Unfinished && !state.Mixed {
+		p.restorable, p.previous = true, state.Current.Version
+		return
+	}
+	finished := map[int]bool{0: true} // what ran before opsctl is in no ledger
+	for _, r := range ledger {
+		finished[r.Version] = r.Status == platform.Complete
+	}
+	var candidates []int
+	for _, i := range state.Instances {
+		candidates = append(candidates, i.Release)
+	}
+	slices.Sort(candidates)
+	slices.Reverse(candidates)
+	if p.CutOff != nil && p.CutOff.From != 0 {
+		candidates = append(candidates, p.CutOff.From)
 	}
 	for _, r := range ledger {
-		if r.Status == platform.Complete && r.Version != current.Version {
-			p.previous = r.Version
-			return nil
+		candidates = append(candidates, r.Version)
+	}
+	for _, version := range candidates {
+		if finished[version] && (version != state.Current.Version || !p.Observed.Unfinished) {
+			p.restorable, p.previous = true, version
+			return
 		}
 	}
-	return nil
 }
 
 func (p *Prepared) platformSecrets() []platform.Secret {

@@ -44,7 +44,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 	}
 	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}}
 	p.Changes = []Change{{Action: Replace, Object: "release", Old: strconv.Itoa(state.Current.Version), New: strconv.Itoa(to.Version), Reason: "rollback"}}
-	r := &run{Engine: e, p: p, id: e.newID(), journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
+	r := &run{Engine: e, p: p, id: e.newID(), command: "rollback", journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
 	var err error
 	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
 		return Result{}, err
@@ -54,29 +54,31 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 		return Result{}, err
 	}
 	defer local.release()
-	if err := r.begin("rollback"); err != nil {
+	if err := r.begin(); err != nil {
 		return Result{}, err
 	}
-	outcome, err := r.rollback(ctx, state.Current.Health)
+	outcome, err := r.rollback(ctx)
 	result := r.result(outcome)
 	return result, errors.Join(err, r.end(result, err))
 }
 
-func (r *run) rollback(ctx context.Context, path string) (Outcome, error) {
+func (r *run) rollback(ctx context.Context) (Outcome, error) {
 	app := r.p.Request.App.Name
 	var lease platform.Lease
 	steps := []step{
 		{name: "lock", run: func(ctx context.Context) (string, error) {
 			var err error
 			lease, err = r.lock(ctx)
-			return "", err
+			if err != nil {
+				return "", err
+			}
+			return "", r.stillAsPlanned(ctx)
 		}},
 		{name: "restore", run: func(ctx context.Context) (string, error) {
-			return fmt.Sprintf("release %d", r.release.Version), r.Platform.Restore(ctx, app, r.release.Version, r.report("restore"))
+			r.rolling = true
+			return fmt.Sprintf("release %d", r.release.Version), r.Platform.Restore(ctx, app, r.release.Version, r.p.Request.Gate.Timeout, r.report("restore"))
 		}},
-		{name: "health", skip: unless(path != "", "no health path"), run: func(ctx context.Context) (string, error) {
-			return r.probe(ctx, r.url+path, "")
-		}},
+		{name: "health", run: r.gateRestored},
 	}
 	defer func() { r.unlock(ctx, lease) }()
 	for _, s := range steps {
@@ -84,8 +86,43 @@ func (r *run) rollback(ctx context.Context, path string) (Outcome, error) {
 			if ctx.Err() != nil {
 				return Interrupted, errs.Wrap(err, errs.Interrupted, "rollback stopped").WithHint("run it again: opsctl rollback --to %d", r.release.Version)
 			}
-			return FailedRun, errs.Wrap(err, errs.CodeOf(err), "rollback failed").WithHint("look at: opsctl status")
+			code := errs.CodeOf(err)
+			if r.rolling && code != errs.NotFound { // instances may differ now
+				code = errs.Partial
+			}
+			return FailedRun, errs.Wrap(err, code, "rollback failed").WithHint("look at: opsctl status")
 		}
 	}
+	r.markLeft(ctx)
 	return RolledBack, nil
+}
+
+// markLeft marks the release that was left in the ledger, so that no later
+// rollback returns to it.
+func (r *run) markLeft(ctx context.Context) {
+	app, left := r.p.Request.App.Name, r.p.Observed.State.Current.Version
+	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
+	for _, entry := range ledger {
+		if entry.Version == left && left != r.release.Version && entry.Status == platform.Complete {
+			entry.Message = fmt.Sprintf("rolled back to release %d", r.release.Version)
+			err = r.Platform.EndRelease(ctx, app, entry, platform.Failed)
+		}
+	}
+	if err != nil {
+		r.emit("ledger", Warned, r.redact(err.Error()), 0)
+	}
+}
+
+// gateRestored probes the health path of the release that runs now, which need
+// not be that of the one before.
+func (r *run) gateRestored(ctx context.Context) (string, error) {
+	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
+	if err != nil {
+		return "", err
+	}
+	if state.Current == nil || state.Current.Health == "" {
+		return "it has no health path", nil
+	}
+	r.release.Image = state.Current.Image
+	return r.probe(ctx, state.URL+state.Current.Health, "")
 }

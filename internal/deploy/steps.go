@@ -12,13 +12,16 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
+// imageStep is the step after which it is known whether anything is new.
+const imageStep = "image"
+
 // steps is the whole deploy on one page.
 func (r *run) steps() []step {
 	req := &r.p.Request
 	return []step{
-		{name: "app", skip: unless(r.p.Observed.State == nil, "exists"), run: r.createApp},
+		{name: "app", skip: unless(r.p.Observed.State == nil || r.p.Observed.State.Current == nil, "exists"), run: r.createApp},
 		{name: "database", skip: unless(req.Postgres != nil && !r.p.Observed.HasPostgres, r.whyNoDatabase()), run: r.createDatabase},
-		{name: "image", run: r.image},
+		{name: imageStep, run: r.image},
 		{name: "release", run: r.openRelease},
 		{name: "secrets", skip: func() string { return r.whyNoSecrets() }, run: r.stageSecrets},
 		{name: "migrate", skip: unless(len(req.Command) > 0, "no release command"), run: r.releaseCommand},
@@ -37,18 +40,20 @@ func unless(condition bool, reason string) func() string {
 	}
 }
 
-// lock takes the platform's lock. When this machine's last run was killed, its
-// lock may still stand for a moment, and is waited for.
+// lock takes the platform's lock. When this machine's last run was killed, or
+// the answer to this very run's request was lost, a lock that nobody can give
+// back stands for a moment, and is waited for.
 func (r *run) lock(ctx context.Context) (platform.Lease, error) {
 	deadline := r.now().Add(time.Minute)
 	waiting := false
 	for {
-		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.Holder)
-		if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil || r.now().After(deadline) {
+		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.Holder+" (run "+r.id+")")
+		ours := err != nil && (r.p.CutOff != nil || strings.Contains(err.Error(), r.id))
+		if errs.CodeOf(err) != errs.Conflict || !ours || r.now().After(deadline) {
 			return lease, err
 		}
 		if !waiting {
-			r.emit("lock", Warned, "the run that was cut off still holds the lock; waiting until it ends by itself", 0)
+			r.emit("lock", Warned, "a lock of this machine that was left behind still stands; waiting until it ends by itself", 0)
 			waiting = true
 		}
 		if err := r.sleep(ctx, 2*time.Second); err != nil {
@@ -78,6 +83,7 @@ func (r *run) createDatabase(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.p.secrets[PooledURL], r.p.secrets[DirectURL] = db.Pooled, db.Direct
+	r.learn()
 	return fmt.Sprintf("%s (%s)", db.Name, db.ID), nil
 }
 
@@ -140,6 +146,9 @@ func (r *run) stageSecrets(ctx context.Context) (string, error) {
 	changes := map[string]*string{}
 	for _, name := range names {
 		value := r.p.secrets[name]
+		if value == "" { // an empty database URL would take the app down
+			return "", errs.New(errs.Failure, "there is no value for %s yet", name).WithHint("run the same command again in a minute")
+		}
 		changes[name] = &value
 	}
 	if err := r.Platform.StageSecrets(ctx, r.p.Request.App.Name, changes); err != nil {
@@ -152,30 +161,30 @@ func (r *run) stageSecrets(ctx context.Context) (string, error) {
 
 func (r *run) releaseCommand(ctx context.Context) (string, error) {
 	req := r.p.Request
-	r.migrated = true
 	result, err := r.Platform.RunTask(ctx, req.App.Name, platform.Task{
 		Image: r.release.Image, Command: req.Command, Env: req.Release.Env, Region: req.Release.Region,
 		Timeout: req.CommandTimeout, Release: r.release,
 	})
+	r.migrated = result.Started
 	if err != nil {
-		return "", withLines(err, result.Log)
+		return "", r.withLines(err, result.Log)
 	}
 	if result.ExitCode != 0 {
 		why := ""
 		if result.OOM {
 			why = ": it ran out of memory"
 		}
-		return "", withLines(errs.New(errs.Failure, "the release command ended with exit code %d%s", result.ExitCode, why), result.Log)
+		return "", r.withLines(errs.New(errs.Failure, "the release command ended with exit code %d%s", result.ExitCode, why), result.Log)
 	}
 	return strings.Join(req.Command, " "), nil
 }
 
 // withLines adds the last lines of a program's output to an error's hint.
-func withLines(err error, lines []string) error {
+func (r *run) withLines(err error, lines []string) error {
 	if len(lines) == 0 {
 		return err
 	}
-	text := "it last printed:\n" + errs.Redact(strings.Join(lines, "\n"))
+	text := "it last printed:\n" + r.redact(strings.Join(lines, "\n"))
 	if hint := errs.HintOf(err); hint != "" {
 		text = hint + "\n" + text
 	}
@@ -193,8 +202,9 @@ func (r *run) rollOut(ctx context.Context) (string, error) {
 // mark makes the release official, in the ledger and on this machine.
 func (r *run) mark(ctx context.Context) (string, error) {
 	app := r.p.Request.App.Name
+	// The release runs and is healthy: bookkeeping that fails is no reason to take it back.
 	if err := r.Platform.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
-		return "", err
+		r.emit("mark", Warned, r.redact(err.Error()), 0)
 	}
 	r.remember(ctx, false)
 	return fmt.Sprintf("release %d is complete", r.release.Version), nil
@@ -203,24 +213,28 @@ func (r *run) mark(ctx context.Context) (string, error) {
 // remember keeps the fingerprints of the secrets. Without them the next
 // comparison only knows less, so a failure is no reason to stop.
 func (r *run) remember(ctx context.Context, staged bool) {
-	values := r.p.secrets
-	if staged { // the rest are as they were
-		values = map[string]string{}
-		for _, name := range r.staged {
-			values[name] = r.p.secrets[name]
-		}
-	}
 	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
 	if err == nil {
+		r.url = state.URL
+		planned := map[string]string{}
+		for _, s := range r.p.platformSecrets() {
+			planned[s.Name] = s.Digest
+		}
+		values := map[string]string{}
+		for _, s := range state.Secrets { // what somebody else set meanwhile is not ours
+			if slices.Contains(r.staged, s.Name) || !staged && planned[s.Name] == s.Digest {
+				values[s.Name] = r.p.secrets[s.Name]
+			}
+		}
 		err = r.p.prints.Save(values, state.Secrets, staged)
 	}
 	if err != nil {
-		r.emit("secrets", Warned, errs.Redact(err.Error()), 0)
+		r.emit("secrets", Warned, r.redact(err.Error()), 0)
 	}
 }
 
 func (r *run) report(step string) platform.Report {
 	return func(format string, args ...any) {
-		r.emit(step, Progress, errs.Redact(fmt.Sprintf(format, args...)), 0)
+		r.emit(step, Progress, r.redact(fmt.Sprintf(format, args...)), 0)
 	}
 }

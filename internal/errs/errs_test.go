@@ -68,9 +68,9 @@ func TestRedact(t *testing.T) {
 
 func TestRedactorMasksKnownValuesLongestFirst(t *testing.T) {
 	var r Redactor
-	r.Add("abcd", "abcdefgh", "x")
-	got := r.Redact("abcdefgh abcd x")
-	if got != "*** *** x" {
+	r.Add("ab-1", "ab-1efgh", "x", "production", "3000")
+	got := r.Redact("ab-1efgh ab-1 x production 3000")
+	if got != "*** *** x production 3000" {
 		t.Errorf("got %q", got)
 	}
 }

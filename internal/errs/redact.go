@@ -36,11 +36,15 @@ func Redact(text string) string {
 // masks shapes only. It is not safe for concurrent Add.
 type Redactor struct{ values []string }
 
-// Add registers secret values. Values under 4 bytes are ignored: masking them
-// would destroy ordinary text.
+// word is a value such as production, true or 3000: masking it would destroy
+// ordinary text, and it is no secret worth the name.
+var word = regexp.MustCompile(`^([A-Za-z]{1,12}|[0-9]{1,5})$`)
+
+// Add registers secret values. Values under 4 bytes, short words and short
+// numbers are ignored: masking them would destroy ordinary text.
 func (r *Redactor) Add(values ...string) {
 	for _, v := range values {
-		if len(v) >= 4 {
+		if len(v) >= 4 && !word.MatchString(v) {
 			r.values = append(r.values, v)
 		}
 	}

@@ -46,8 +46,9 @@ type Platform interface {
 	RollOut(ctx context.Context, app string, want Release, report Report) error
 
 	// Restore puts an earlier release back: image, variables and number of
-	// instances. Secrets and data stay as they are.
-	Restore(ctx context.Context, app string, version int, report Report) error
+	// instances; version 0 is what ran before opsctl. Secrets and data stay as
+	// they are. timeout is what each instance has to pass its checks.
+	Restore(ctx context.Context, app string, version int, timeout time.Duration, report Report) error
 
 	// Remove destroys the app's instances, not the app: what is left to do when
 	// a first deploy fails and there is nothing to restore.
@@ -124,12 +125,15 @@ type State struct {
 type Instance struct {
 	ID      string   `json:"id"`
 	Region  string   `json:"region"`
-	State   string   `json:"state"` // the platform's word
+	State   string   `json:"state"` // the platform's word; Started when it runs
 	Release int      `json:"release"`
 	Image   string   `json:"image"`
 	Health  Health   `json:"health"`
 	Failing []string `json:"failing,omitempty"` // output of the checks that fail
 }
+
+// Started is the state of an instance that runs.
+const Started = "started"
 
 // Health is the platform's own verdict on an instance.
 type Health string
@@ -207,6 +211,7 @@ type Task struct {
 // TaskResult is how a task ended.
 type TaskResult struct {
 	ID       string
+	Started  bool // it ran, so what it changes may be changed
 	ExitCode int
 	OOM      bool
 	Log      []string // the last lines it printed
@@ -253,5 +258,6 @@ type Database struct {
 type PushTarget struct {
 	Ref                string // where to, such as registry.example/app:tag
 	Username, Password string
-	Insecure           bool // plain HTTP (the emulator)
+	Insecure           bool   // plain HTTP (the emulator)
+	Architecture       string // what the platform's machines are, such as linux/amd64
 }

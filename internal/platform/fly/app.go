@@ -2,6 +2,7 @@ package fly
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,20 +13,24 @@ import (
 	"github.com/superfly/fly-go/flaps"
 
 	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
 // WhoAmI asks the GraphQL API, as `fly auth whoami` does.
 func (p *Platform) WhoAmI(ctx context.Context) (platform.Identity, error) {
-	user, err := p.graphql.GetCurrentUser(ctx)
-	if err != nil {
-		return platform.Identity{}, explain(err, "ask Fly.io who you are")
+	var data struct {
+		Viewer struct{ Email string } `json:"viewer"`
+	}
+	const text = `query { viewer { ... on User { id email } ... on Macaroon { email } } }`
+	if err := p.query(ctx, "ask Fly.io who you are", text, nil, &data); err != nil {
+		return platform.Identity{}, err
 	}
 	kind := "personal"
 	if len(p.tokens.GetMacaroonTokens()) > 0 {
 		kind = "macaroon"
 	}
-	return platform.Identity{Account: user.Email, Token: kind}, nil
+	return platform.Identity{Account: data.Viewer.Email, Token: kind}, nil
 }
 
 // CreateApp makes the app and gives it addresses. It may be called again.
@@ -52,7 +57,7 @@ func (p *Platform) findOrCreate(ctx context.Context, spec platform.AppSpec) erro
 	}
 	// The key makes a repeated request find the app that the first one made.
 	in := map[string]string{"name": spec.Name, "org_slug": org, "idempotency_key": "opsctl-" + org + "-" + spec.Name}
-	if err := p.machinesCall(ctx, http.MethodPost, "/apps", in, nil, nil); err != nil {
+	if err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, "/apps", in, nil, nil); err != nil {
 		if status(err) == http.StatusUnprocessableEntity {
 			return errs.Wrap(err, errs.Conflict, "create the app %q", spec.Name).WithHint("choose another `app` for this environment in opsctl.yaml")
 		}
@@ -104,19 +109,23 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 		if st := status(err); st == http.StatusNotFound {
 			return nil, errs.New(errs.NotFound, "no app %q on Fly.io", app).WithHint("run: opsctl deploy")
 		}
+		if status(err) == http.StatusForbidden {
+			return nil, errs.Wrap(err, errs.Conflict, "the app %q is not yours to see", app).
+				WithHint("the name is taken by another organization: choose another `app` for this environment in opsctl.yaml;\nor the token is one of another app: make one with `fly tokens create deploy`")
+		}
 		return nil, explain(err, "look for the app %q", app)
 	}
 	machines, err := p.appMachines(ctx, app)
 	if err != nil {
-		return nil, err
+		return nil, found(err)
 	}
 	secrets, err := p.flaps.ListAppSecrets(ctx, app, nil, false)
 	if err != nil {
-		return nil, explain(err, "list the secrets of %q", app)
+		return nil, found(explain(err, "list the secrets of %q", app))
 	}
 	address, err := p.address(ctx, app)
 	if err != nil {
-		return nil, err
+		return nil, found(err)
 	}
 	state := &platform.State{App: app, URL: address}
 	for _, s := range secrets {
@@ -138,13 +147,25 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 	return state, nil
 }
 
+// found keeps a missing part of an app that exists from looking like a missing app.
+func found(err error) error {
+	if errs.CodeOf(err) == errs.NotFound {
+		return errs.Wrap(err, errs.Failure, "")
+	}
+	return err
+}
+
 // address is where the app is reached.
 func (p *Platform) address(ctx context.Context, app string) (string, error) {
-	req := p.graphql.NewRequest(`query($name: String!) { app(name: $name) { id name hostname appUrl } }`)
-	req.Var("name", app)
-	data, err := p.graphql.RunWithContext(ctx, req)
-	if err != nil {
-		return "", explain(err, "ask for the address of %q", app)
+	var data struct {
+		App struct {
+			Hostname string `json:"hostname"`
+			AppURL   string `json:"appUrl"`
+		} `json:"app"`
+	}
+	const text = `query($name: String!) { app(name: $name) { id hostname appUrl } }`
+	if err := p.query(ctx, fmt.Sprintf("ask for the address of %q", app), text, map[string]any{"name": app}, &data); err != nil {
+		return "", err
 	}
 	switch {
 	case data.App.AppURL != "":
@@ -158,10 +179,20 @@ func (p *Platform) address(ctx context.Context, app string) (string, error) {
 
 // ResolveImage asks the platform, which can see its own registry and the public ones.
 func (p *Platform) ResolveImage(ctx context.Context, app, ref string) (platform.Image, error) {
-	image, err := p.graphql.ResolveImageForApp(ctx, app, ref)
-	if err != nil {
-		return platform.Image{}, explain(err, "look for the image %q", ref)
+	var data struct {
+		App struct {
+			Image *struct {
+				Digest         string `json:"digest"`
+				CompressedSize string `json:"compressedSize"`
+			} `json:"image"`
+		} `json:"app"`
 	}
+	const text = `query($app: String!, $ref: String!) { app(name: $app) { id image(ref: $ref) { id digest ref compressedSize: compressedSizeFull } } }`
+	vars := map[string]any{"app": app, "ref": ref}
+	if err := p.query(ctx, fmt.Sprintf("look for the image %q", ref), text, vars, &data); err != nil {
+		return platform.Image{}, err
+	}
+	image := data.App.Image
 	if image == nil || image.Digest == "" {
 		return platform.Image{}, errs.New(errs.NotFound, "no image %q that Fly.io can see", ref).
 			WithHint("push it first, or leave --image out to build it from the Dockerfile")
@@ -175,7 +206,9 @@ func (p *Platform) StageSecrets(ctx context.Context, app string, changes map[str
 	if len(changes) == 0 {
 		return nil
 	}
-	resp, err := p.flaps.UpdateAppSecrets(ctx, app, changes)
+	var resp fly.UpdateAppSecretsResp
+	// The same values again are the same secrets, so a lost answer is no harm.
+	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, "/apps/"+url.PathEscape(app)+"/secrets", fly.UpdateAppSecretsRequest{Values: changes}, &resp, nil)
 	if err != nil {
 		return explain(err, "set the secrets of %q", app)
 	}
@@ -200,7 +233,7 @@ func (p *Platform) minSecrets(app string) *uint64 {
 func (p *Platform) PushTarget(_ context.Context, app, tag string) (platform.PushTarget, error) {
 	return platform.PushTarget{
 		Ref: p.registry + "/" + app + ":" + tag, Username: "x", Password: p.tokens.Docker(),
-		Insecure: loopback(p.registry),
+		Insecure: loopback(p.registry), Architecture: "linux/amd64",
 	}, nil
 }
 

@@ -1,10 +1,13 @@
 // Package fly deploys to Fly.io: machines, secrets, the release ledger, and
 // Managed Postgres.
 //
-// fly-go gives the types, the token rules and most calls. What it lacks or gets
-// wrong is called directly: lease acquisition (its own retries every error for
-// a minute), current_version compare-and-swap, machine versions, the release
-// ledger, logs (its own reads a process-wide base URL), and Managed Postgres.
+// fly-go gives the types, the token rules and the reading calls. What changes
+// something is called directly: its client repeats every request that was
+// answered with 502 or 503, also one that may have made a machine. So is what it
+// lacks: current_version compare-and-swap, machine versions, the release
+// ledger, Managed Postgres; and what it does in a way that hurts: leases (every
+// error is repeated for a minute), logs (a process-wide base URL), GraphQL (the
+// status and the request id are lost).
 package fly
 
 import (
@@ -19,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/superfly/fly-go"
 	"github.com/superfly/fly-go/flaps"
 	"github.com/superfly/fly-go/tokens"
 
@@ -51,7 +53,6 @@ type Options struct {
 // Platform is the adapter. It is safe for use by one deploy at a time.
 type Platform struct {
 	flaps    *flaps.Client
-	graphql  *fly.Client
 	http     *http.Client
 	tokens   *tokens.Tokens
 	api      string // api.fly.io
@@ -112,24 +113,30 @@ func New(ctx context.Context, o Options) (*Platform, error) {
 		}
 	}
 	transport := httpx.NewTransport(o.HTTP)
-	p.http = &http.Client{Transport: transport}
+	p.http = &http.Client{Transport: sameScheme{transport}}
 	if _, err := p.tokens.Update(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Auth, "prepare the Fly.io token")
 	}
-	client, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{UserAgent: p.agent, Tokens: p.tokens, Transport: transport})
+	client, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{UserAgent: p.agent, Tokens: p.tokens, Transport: sameScheme{transport}})
 	if err != nil {
 		return nil, err
 	}
 	p.flaps = client
-	p.graphql = fly.NewClientFromOptions(fly.ClientOptions{
-		Tokens: p.tokens, Name: "opsctl", BaseURL: p.api,
-		Transport: &fly.Transport{UnderlyingTransport: transport, UserAgent: p.agent},
-	})
 	return p, nil
 }
 
 // Name is "fly".
 func (p *Platform) Name() string { return "fly" }
+
+// sameScheme refuses to carry the token from https to http, wherever a redirect points.
+type sameScheme struct{ base http.RoundTripper }
+
+func (t sameScheme) RoundTrip(r *http.Request) (*http.Response, error) {
+	if prev := r.Response; prev != nil && prev.Request.URL.Scheme == "https" && r.URL.Scheme != "https" {
+		return nil, fmt.Errorf("%s redirects to %s, which is not encrypted", prev.Request.URL.Host, r.URL.Host)
+	}
+	return t.base.RoundTrip(r)
+}
 
 // call sends a request that fly-go has no method for. in and out are JSON and may be nil.
 func (p *Platform) call(ctx context.Context, method, target, auth string, in, out any, header http.Header) error {

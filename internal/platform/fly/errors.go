@@ -1,13 +1,11 @@
 package fly
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
-	"syscall"
 
 	"github.com/superfly/fly-go/flaps"
 
@@ -56,6 +54,9 @@ func requestID(err error) string {
 	return flaps.GetErrorRequestID(err)
 }
 
+// tokenHint names both variables: the first one set wins, as in flyctl.
+const tokenHint = "the token in FLY_ACCESS_TOKEN or FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`"
+
 // explain turns an error of any of Fly's APIs into one with a code, the
 // request id, and a next step. What says what was being done.
 func explain(err error, format string, args ...any) error {
@@ -67,7 +68,7 @@ func explain(err error, format string, args ...any) error {
 	}
 	st := status(err)
 	if st == 0 {
-		return explainGraphQL(err, format, args...)
+		return unreachable(err, format, args...)
 	}
 	msg := fmt.Sprintf(format, args...)
 	detail := fmt.Sprintf("%s (HTTP %d", innermost(err), st)
@@ -77,7 +78,7 @@ func explain(err error, format string, args ...any) error {
 	e := errs.Wrap(errors.New(detail+")"), httpx.CodeOf(st), "%s", msg)
 	switch st {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return e.WithHint("the token in FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`")
+		return e.WithHint("%s", tokenHint)
 	case http.StatusTooManyRequests:
 		return e.WithHint("Fly.io limits the rate of requests; wait a minute and run the same command again")
 	}
@@ -98,21 +99,22 @@ func innermost(err error) string {
 	return err.Error()
 }
 
-// explainGraphQL classifies by text: GraphQL answers 200 and fly-go drops
-// extensions.code on the way.
-func explainGraphQL(err error, format string, args ...any) error {
-	text := strings.ToLower(err.Error())
+// unreachable is a request that got no answer.
+func unreachable(err error, format string, args ...any) error {
 	msg := fmt.Sprintf(format, args...)
-	switch {
-	case strings.Contains(text, "could not find") || strings.Contains(text, "not found"):
-		return errs.Wrap(err, errs.NotFound, "%s", msg)
-	case strings.Contains(text, "401") || strings.Contains(text, "unauthorized") || strings.Contains(text, "must be authenticated"):
-		return errs.Wrap(err, errs.Auth, "%s", msg).WithHint("the token in FLY_API_TOKEN was refused: make a new one with `fly tokens create deploy`")
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", msg, err)
 	}
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) {
-		return errs.Wrap(httpx.RedactError(err), errs.Failure, "%s", msg).
-			WithHint("Fly.io could not be reached: is there a network, and do the FLY_..._BASE_URL variables point where they should? An emulator has to be running")
+	return errs.Wrap(httpx.RedactError(err), errs.Failure, "%s", msg).
+		WithHint("Fly.io could not be reached: is there a network, and do the FLY_..._BASE_URL variables point where they should? An emulator has to be running")
+}
+
+// transient tells whether waiting may cure an error: the platform has trouble,
+// limits the rate, or was not reached.
+func transient(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
 	}
-	return fmt.Errorf("%s: %w", msg, httpx.RedactError(err))
+	st := status(err)
+	return st == 0 || st == http.StatusRequestTimeout || st == http.StatusTooManyRequests || st >= http.StatusInternalServerError
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -65,7 +66,7 @@ func (p *Platform) acquire(ctx context.Context, app, id, holder string) error {
 	in := map[string]any{"ttl": int(leaseTTL.Seconds()), "description": holder}
 	path := fmt.Sprintf("%s/lease?ttl=%d", machinePath(app, id), int(leaseTTL.Seconds()))
 	var got leaseAnswer
-	err := p.machinesCall(ctx, http.MethodPost, path, in, &got, p.nonce(id))
+	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, path, in, &got, p.nonce(id))
 	if status(err) == http.StatusConflict {
 		return p.heldBy(ctx, app, id)
 	}
@@ -112,7 +113,9 @@ func (s *leaseSet) renew(ctx context.Context) {
 		case <-tick.C:
 			for id := range s.p.held() {
 				// A lease that cannot be renewed shows at the next change of the machine, as a conflict.
-				_ = s.p.acquire(ctx, s.app, id, s.holder)
+				one, cancel := context.WithTimeout(ctx, leaseTTL/4)
+				_ = s.p.acquire(one, s.app, id, s.holder)
+				cancel()
 			}
 		}
 	}

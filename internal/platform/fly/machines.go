@@ -14,11 +14,16 @@ import (
 	"github.com/superfly/fly-go/flaps"
 
 	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
 // pollInterval keeps well under Fly's limit of five Get Machine calls a second.
 const pollInterval = 500 * time.Millisecond
+
+// smokeTime is how long a machine without a health check has to stay up, as
+// flyctl wants it too, before it counts as running.
+const smokeTime = 10 * time.Second
 
 // crashLimit is how many exits during one roll-out make a crash loop.
 const crashLimit = 3
@@ -41,15 +46,15 @@ func (p *Platform) appMachines(ctx context.Context, app string) ([]*fly.Machine,
 	return out, nil
 }
 
-// launch creates and starts a machine.
-func (p *Platform) launch(ctx context.Context, app string, config *fly.MachineConfig, region string) (*fly.Machine, error) {
-	m, err := p.flaps.Launch(ctx, app, fly.LaunchMachineInput{
-		Config: config, Region: region, MinSecretsVersion: p.minSecrets(app),
-	})
-	if err != nil {
+// launch creates a machine. It is not repeated after a lost answer: that could
+// make two.
+func (p *Platform) launch(ctx context.Context, app string, in fly.LaunchMachineInput) (*fly.Machine, error) {
+	in.MinSecretsVersion = p.minSecrets(app)
+	var m fly.Machine
+	if err := p.machinesCall(ctx, http.MethodPost, "/apps/"+url.PathEscape(app)+"/machines", in, &m, nil); err != nil {
 		return nil, explain(err, "create a machine of %q", app)
 	}
-	return m, nil
+	return &m, nil
 }
 
 // updateRequest is fly-go's with the field for compare-and-swap that it lacks.
@@ -65,8 +70,12 @@ func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, confi
 		CurrentVersion:     m.InstanceID,
 	}
 	var out fly.Machine
-	err := p.machinesCall(ctx, http.MethodPost, machinePath(app, m.ID), in, &out, p.nonce(m.ID))
+	// The version makes a repeated request harmless: it is refused when the first one was carried out.
+	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, machinePath(app, m.ID), in, &out, p.nonce(m.ID))
 	if status(err) == http.StatusConflict {
+		if now, e := p.flaps.Get(ctx, app, m.ID); e == nil && sameRelease(now.GetConfig(), config) {
+			return now, nil // it was, and its answer was lost
+		}
 		return nil, errs.Wrap(err, errs.Conflict, "update machine %s", m.ID).
 			WithHint("somebody else changed it; run the same command again")
 	}
@@ -76,9 +85,14 @@ func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, confi
 	return &out, nil
 }
 
+// sameRelease tells whether two configs are of the same roll-out.
+func sameRelease(a, b *fly.MachineConfig) bool {
+	return a != nil && a.Image == b.Image && a.Metadata[metaLabel] == b.Metadata[metaLabel] && releaseVersion(a) == releaseVersion(b)
+}
+
 // destroy removes a machine; one that is gone already is fine.
 func (p *Platform) destroy(ctx context.Context, app, id string) error {
-	err := p.machinesCall(ctx, http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, p.nonce(id))
+	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, p.nonce(id))
 	if status(err) == http.StatusNotFound {
 		return nil
 	}
@@ -103,24 +117,32 @@ func (p *Platform) versions(ctx context.Context, app, id string) ([]*fly.Machine
 }
 
 // await polls a machine until it runs the given version and passes its checks.
-// It gives up early when the machine stops, fails or keeps crashing.
+// It gives up early when the machine stops, fails or keeps crashing; trouble of
+// the API is waited out.
 func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, timeout time.Duration) error {
 	deadline := p.now().Add(timeout)
 	since := lastEvent(want)
 	var last *fly.Machine
+	var up time.Time // since when it has been running, for machines without a check
 	for {
 		m, err := p.flaps.Get(ctx, app, want.ID)
 		switch {
 		case status(err) == http.StatusNotFound && last == nil: // not seen by every part of the API yet
-		case err != nil:
+		case err != nil && (!transient(err) || p.now().After(deadline)):
 			return explain(err, "watch machine %s", want.ID)
+		case err != nil:
 		default:
 			last = m
-			done, err := verdict(m, want.InstanceID, since)
+			state, err := verdict(m, want.InstanceID, since)
 			if err != nil {
 				return p.withLog(ctx, app, m.ID, since, err)
 			}
-			if done {
+			if state != running {
+				up = time.Time{}
+			} else if up.IsZero() {
+				up = p.now()
+			}
+			if state == passing || state == running && p.now().Sub(up) >= smokeTime {
 				return nil
 			}
 		}
@@ -133,30 +155,46 @@ func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, tim
 	}
 }
 
-// verdict tells whether a machine is up and well (true), not yet (false), or beyond hope (error).
-func verdict(m *fly.Machine, version string, since int64) (bool, error) {
+// progress is how far a machine has come.
+type progress int
+
+const (
+	starting progress = iota
+	running           // started, and there is no check that could say more
+	passing           // started, and every check passes
+)
+
+// verdict tells how far a machine has come with a version; an error when it is beyond hope.
+func verdict(m *fly.Machine, version string, since int64) (progress, error) {
 	crashes := exits(m, since)
 	if n := len(crashes); n >= crashLimit {
-		return false, errs.New(errs.Failure, "machine %s keeps crashing: exit code %d, %d times", m.ID, crashes[0].ExitCode, n)
+		return starting, errs.New(errs.Failure, "machine %s keeps crashing: exit code %d, %d times", m.ID, crashes[0].ExitCode, n)
 	}
 	switch m.State {
 	case "failed", fly.MachineStateDestroyed, "launch_failed":
-		return false, errs.New(errs.Failure, "machine %s is %s", m.ID, m.State)
+		return starting, errs.New(errs.Failure, "machine %s is %s", m.ID, m.State)
 	case fly.MachineStateStopped:
 		if len(crashes) > 0 {
-			return false, errs.New(errs.Failure, "machine %s stopped: exit code %d", m.ID, crashes[0].ExitCode)
+			return starting, errs.New(errs.Failure, "machine %s stopped: exit code %d", m.ID, crashes[0].ExitCode)
 		}
-		return false, nil
+		return starting, nil
 	case fly.MachineStateStarted:
 	default:
-		return false, nil
+		return starting, nil
 	}
 	if version != "" && m.InstanceID != version {
-		return false, nil
+		return starting, nil
 	}
 	i := instance(m)
 	wanted := len(m.GetConfig().Services) > 0 && len(m.GetConfig().Services[0].Checks) > 0
-	return i.Health == platform.Healthy && len(m.Checks) > 0 || !wanted, nil
+	switch {
+	case !wanted && len(crashes) == 0:
+		return running, nil
+	case wanted && i.Health == platform.Healthy:
+		return passing, nil
+	default:
+		return starting, nil
+	}
 }
 
 // lastEvent is the time of a machine's newest event, in the API's milliseconds.

@@ -80,8 +80,12 @@ func (p *Platform) CreatePostgres(ctx context.Context, spec platform.DatabaseSpe
 		org = defaultOrg
 	}
 	have, err := p.findCluster(ctx, org, spec.Name)
-	if err != nil || have != nil {
-		return have, err
+	if err != nil {
+		return nil, err
+	}
+	if have != nil { // made by a run that was cut off, or not ready at the moment
+		report("database %s (%s) is %s", have.Name, have.ID, have.Status)
+		return p.awaitAndAttach(ctx, have.ID, spec)
 	}
 	in := map[string]any{
 		"org_slug": org, "name": spec.Name, "region": spec.Region, "plan": spec.Plan,
@@ -94,7 +98,11 @@ func (p *Platform) CreatePostgres(ctx context.Context, spec platform.DatabaseSpe
 		return nil, explain(err, "create the database %q", spec.Name)
 	}
 	report("database %s (%s) is being created", spec.Name, out.Data.ID)
-	db, err := p.awaitCluster(ctx, out.Data.ID)
+	return p.awaitAndAttach(ctx, out.Data.ID, spec)
+}
+
+func (p *Platform) awaitAndAttach(ctx context.Context, id string, spec platform.DatabaseSpec) (*platform.Database, error) {
+	db, err := p.awaitCluster(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +116,11 @@ func (p *Platform) awaitCluster(ctx context.Context, id string) (*platform.Datab
 	deadline := p.now().Add(postgresTimeout)
 	for {
 		db, err := p.database(ctx, id)
-		if err != nil {
+		if err != nil && (errs.CodeOf(err) != errs.Failure || p.now().After(deadline)) {
 			return nil, err
+		}
+		if err != nil { // trouble that may pass
+			db = &platform.Database{Status: "not to be seen"}
 		}
 		switch db.Status {
 		case "ready":

@@ -2,10 +2,14 @@ package fly
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/superfly/fly-go"
+
+	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -41,15 +45,24 @@ func (p *Platform) setStatus(ctx context.Context, r platform.Release, s platform
 	if r.Message != "" {
 		in["metadata"] = map[string]any{"post_deployment_info": map[string]string{"flyctl_version": p.agent, "error": r.Message}}
 	}
-	return explain(p.uiexCall(ctx, http.MethodPatch, "/releases/"+url.PathEscape(r.ID), in, nil), "mark release %d as %s", r.Version, s)
+	return explain(p.uiexCall(httpx.WithRetryable(ctx), http.MethodPatch, "/releases/"+url.PathEscape(r.ID), in, nil), "mark release %d as %s", r.Version, s)
 }
 
 // Releases reads the ledger.
 func (p *Platform) Releases(ctx context.Context, app string, limit int) ([]platform.Release, error) {
-	list, err := p.graphql.GetAppReleasesMachines(ctx, app, "", limit)
-	if err != nil {
-		return nil, explain(err, "list the releases of %q", app)
+	var data struct {
+		App struct {
+			Releases struct {
+				Nodes []fly.Release `json:"nodes"`
+			} `json:"releases"`
+		} `json:"app"`
 	}
+	const text = `query($app: String!, $limit: Int!) { app(name: $app) { releases: releasesUnprocessed(first: $limit) {
+		nodes { id version status imageRef user { email } createdAt } } } }`
+	if err := p.query(ctx, fmt.Sprintf("list the releases of %q", app), text, map[string]any{"app": app, "limit": limit}, &data); err != nil {
+		return nil, err
+	}
+	list := data.App.Releases.Nodes
 	out := make([]platform.Release, 0, len(list))
 	for _, r := range list {
 		out = append(out, platform.Release{

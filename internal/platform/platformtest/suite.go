@@ -166,7 +166,7 @@ func testRollOutAndRestore(t *testing.T, s Setup) {
 	if state := s.observe(t); len(state.Instances) != 3 || state.Current.Version != two.Version {
 		t.Fatalf("after the second: %+v", state)
 	}
-	must(t, s.Platform.Restore(t.Context(), app, one.Version, silent))
+	must(t, s.Platform.Restore(t.Context(), app, one.Version, 20*time.Second, silent))
 	state = s.observe(t)
 	if c := state.Current; c.Version != one.Version || !platform.SameImage(c.Image, one.Image) || c.Env["COLOR"] != "blue" || len(state.Instances) != 2 || state.Mixed {
 		t.Errorf("restored: %+v, %d instances", c, len(state.Instances))
@@ -174,7 +174,7 @@ func testRollOutAndRestore(t *testing.T, s Setup) {
 	if got, err := s.Get(t.Context(), app, "/env?name=COLOR"); err != nil || got != "blue" {
 		t.Errorf("the app sees COLOR=%q, %v", got, err)
 	}
-	code(t, "restore of nothing", s.Platform.Restore(t.Context(), app, 999, silent), errs.NotFound)
+	code(t, "restore of nothing", s.Platform.Restore(t.Context(), app, 999, time.Second, silent), errs.NotFound)
 	must(t, s.Platform.Remove(t.Context(), app, silent))
 	if n := len(s.observe(t).Instances); n != 0 {
 		t.Errorf("%d instances after Remove", n)
@@ -282,7 +282,7 @@ func testLogs(t *testing.T, s Setup) {
 		t.Errorf("lines %+v", lines)
 	}
 	// Following ends with the context, and sees a line that comes later exactly once.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	seen := 0
 	done := make(chan error, 1)
