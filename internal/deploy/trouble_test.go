@@ -170,3 +170,42 @@ func TestAnotherRegionIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A release that was rolled back is not what a later rollback returns to.
+func TestRollbackSkipsWhatWasRolledBack(t *testing.T) {
+	f := newFixture(t)
+	f.mustDeploy(t, f.request("shop:v1"))
+	f.mustDeploy(t, f.request("shop:v2"))
+	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := f.request("shop:v1")
+	if _, err := f.engine.Rollback(f.ctx, "shop", state, to, req.Gate); err != nil {
+		t.Fatal(err)
+	}
+	req.Release.Env["LOG_LEVEL"] = "debug"
+	f.mustDeploy(t, req)
+	if _, to, err = f.engine.RollbackTarget(f.ctx, "shop", 0); err != nil || to.Version != 1 {
+		t.Errorf("target %+v, %v, want release 1", to, err)
+	}
+}
+
+// A run that failed between the app and its addresses is made good by the next.
+func TestAnAppWithoutAddressesGetsThem(t *testing.T) {
+	f := newFixture(t)
+	f.fault(t, "POST /v1/apps/*/ip_assignments=400,count=1")
+	if _, err := f.deploy(f.request("shop:v1")); err == nil {
+		t.Fatal("the first deploy should fail")
+	}
+	f.mustDeploy(t, f.request("shop:v1"))
+	assigned := 0
+	for _, r := range f.server.Requests() {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/ip_assignments") && r.Status < 300 {
+			assigned++
+		}
+	}
+	if assigned != 2 {
+		t.Errorf("%d addresses were assigned, want an IPv4 and an IPv6", assigned)
+	}
+}
