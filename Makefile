@@ -30,7 +30,7 @@ check: build lint ## Everything that CI checks beside the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go mod tidy -diff
 	GOOS=darwin go vet ./...
-	GOOS=windows go vet ./cmd/... ./internal/...
+	GOOS=windows go build ./... # the tests are for Unix
 
 lint: bin/golangci-lint ## Run the linters
 	bin/golangci-lint run
