@@ -57,6 +57,14 @@ func (a *app) projectStore(cmd *cobra.Command) (*config.Project, store.Store, er
 	return p, st, err
 }
 
+// storeFlag is --store as it was given, for the next command that is printed.
+func storeFlag(cmd *cobra.Command) string {
+	if location, err := cmd.Flags().GetString("store"); err == nil && location != "" {
+		return " --store " + location
+	}
+	return ""
+}
+
 // backupStore opens the store of the flag, the environment or opsctl.yaml. A
 // relative directory in opsctl.yaml is relative to that file.
 func (a *app) backupStore(cmd *cobra.Command, p *config.Project) (store.Store, error) {

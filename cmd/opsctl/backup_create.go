@@ -56,7 +56,7 @@ read every row: that is checked before anything is dumped.`,
 			if a.global.DryRun {
 				return show.dryRun("a backup would be made now; nothing was stored")
 			}
-			return show.created(m, st.String())
+			return show.created(m, st.String(), storeFlag(cmd))
 		},
 	}
 	f := cmd.Flags()
@@ -157,7 +157,7 @@ type createdResult struct {
 	backupSummary
 }
 
-func (b *backupProgress) created(m *backup.Manifest, location string) error {
+func (b *backupProgress) created(m *backup.Manifest, location, flag string) error {
 	b.close()
 	s := summarise(backup.Entry{ID: m.ID, Manifest: m})
 	if b.a.global.JSON {
@@ -172,7 +172,7 @@ func (b *backupProgress) created(m *backup.Manifest, location string) error {
 	fmt.Fprintf(w, "took       %s\n", ui.Duration(seconds(m.Seconds)))
 	_, err := fmt.Fprintf(w, "store      %s\n", location)
 	if err == nil && !b.a.global.Quiet {
-		fmt.Fprintf(b.a.io.Err, "%s\n", ui.Faint("it counts when it is proven: opsctl backup verify "+m.ID))
+		fmt.Fprintf(b.a.io.Err, "%s\n", ui.Faint("it counts when it is proven: opsctl backup verify "+m.ID+flag))
 	}
 	return err
 }

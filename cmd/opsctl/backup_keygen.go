@@ -28,7 +28,7 @@ a copy where losing this machine does not lose it too.`,
 		Example: `  opsctl backup keygen
   opsctl backup keygen --out /secure/backup-identity.txt`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := out
 			if path == "" {
 				path = a.identityPath()
@@ -53,7 +53,7 @@ a copy where losing this machine does not lose it too.`,
 			fmt.Fprintln(a.io.Out, k.Recipient)
 			if !a.global.Quiet {
 				fmt.Fprintf(a.io.Err, "the secret key is in %s; keep a copy of it outside this machine:\nwithout it no backup can be opened\n", path)
-				fmt.Fprintf(a.io.Err, "next: opsctl backup create --recipient %s\n", k.Recipient)
+				fmt.Fprintf(a.io.Err, "next: opsctl backup create --recipient %s%s\n", k.Recipient, storeFlag(cmd))
 			}
 			return nil
 		},

@@ -113,6 +113,25 @@ func newCreator(o CreateOptions) (*creator, error) {
 	return c, nil
 }
 
+// tryStore sweeps the leftovers of killed runs, and writes and removes a small
+// object, so that a store that cannot be written is found before the database
+// is read. A dry run only looks.
+func (c *creator) tryStore(ctx context.Context) error {
+	var err error
+	if c.DryRun {
+		_, err = c.Store.List(ctx, "")
+	} else if _, err = SweepLeftovers(ctx, c.Store, c.Now().Add(-leftoverAge)); err == nil {
+		if _, err = c.Store.Put(ctx, c.key("try"), strings.NewReader("opsctl")); err == nil {
+			err = c.Store.Delete(ctx, c.key("try"))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		return errs.Wrap(err, errs.Failure, "the store %s cannot be used", c.Store).
+			WithHint("check its directory's owner, permissions and space, or name another with --store")
+	}
+	return err
+}
+
 // prepare finds everything that would fail later: programs, the store, privileges.
 func (c *creator) prepare(ctx context.Context, conn *pgx.Conn) error {
 	var version int
@@ -126,10 +145,8 @@ func (c *creator) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if !c.DryRun {
-		if _, err := SweepLeftovers(ctx, c.Store, c.Now().Add(-leftoverAge)); err != nil {
-			return fmt.Errorf("store %s: %w", c.Store, err)
-		}
+	if err := c.tryStore(ctx); err != nil {
+		return err
 	}
 	if err := pinSession(ctx, conn); err != nil {
 		return err

@@ -55,6 +55,9 @@ type FindOptions struct {
 // unreadable for an older pg_restore. The error (code Failure) names the
 // versions that were found, and the hint says how to install the right one.
 func Find(ctx context.Context, o FindOptions) (*Install, error) {
+	if err := checkNamed(ctx, o); err != nil {
+		return nil, err
+	}
 	all := List(ctx, o)
 	var best *Install
 	for _, in := range all {
@@ -73,6 +76,26 @@ func Find(ctx context.Context, o FindOptions) (*Install, error) {
 		return best, nil
 	}
 	return nil, notFound(o, all)
+}
+
+// checkNamed refuses a directory that was named and holds nothing usable:
+// taking others in silence would hide the mistake.
+func checkNamed(ctx context.Context, o FindOptions) error {
+	getenv := o.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	named := getenv(BinDirVariable)
+	if named == "" {
+		return nil
+	}
+	for _, dir := range filepath.SplitList(named) {
+		if inspect(ctx, dir, o.Programs) != nil {
+			return nil
+		}
+	}
+	return errs.New(errs.Usage, "%s names %s, where %s cannot be found or run", BinDirVariable, named, strings.Join(o.Programs, ", ")).
+		WithHint("name the directory of PostgreSQL's programs, such as /usr/lib/postgresql/16/bin, or unset it")
 }
 
 func notFound(o FindOptions, all []*Install) error {
