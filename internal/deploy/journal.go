@@ -154,17 +154,21 @@ type Run struct {
 // Runs are the runs of an app on this machine, newest first. The newest is
 // told to be going on when its process still holds the lock.
 func Runs(dir string) ([]Run, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	// The lock first: a run that ends meanwhile has its end in the journal.
+	lock, err := tryLock(dir)
+	held := errs.CodeOf(err) == errs.Conflict
+	if err != nil && !held {
+		return nil, err
+	}
+	if lock != nil {
+		defer lock.release()
+	}
 	runs, err := OpenJournal(dir).Runs()
-	if err != nil || len(runs) == 0 || runs[0].Outcome != CutOff {
-		return runs, err
-	}
-	lock, err := lockLocal(dir, "")
-	if errs.CodeOf(err) == errs.Conflict {
+	if held && len(runs) > 0 && runs[0].Outcome == CutOff {
 		runs[0].Outcome = GoingOn
-		return runs, nil
-	}
-	if err == nil {
-		lock.release()
 	}
 	return runs, err
 }

@@ -16,6 +16,25 @@ import (
 type localLock struct{ file *os.File }
 
 func lockLocal(dir, holder string) (*localLock, error) {
+	lock, err := tryLock(dir)
+	for range 10 { // somebody may be asking just now whether it is free
+		if errs.CodeOf(err) != errs.Conflict {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		lock, err = tryLock(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := lock.file.Truncate(0); err == nil {
+		_, _ = lock.file.WriteAt([]byte(holder+"\n"), 0) // only for the message of tryLock
+	}
+	return lock, nil
+}
+
+// tryLock takes the lock if it is free, else fails with Conflict.
+func tryLock(dir string) (*localLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -24,25 +43,11 @@ func lockLocal(dir, holder string) (*localLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	err = flock(f)
-	for range 10 { // `history` may be asking just now, and a fork holds it for a moment
-		if err == nil {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-		err = flock(f)
-	}
-	if err != nil {
-		by, _ := os.ReadFile(path)
-		f.Close()
+	if err := flock(f); err != nil {
+		by, _ := os.ReadFile(path) // only for the message
+		_ = f.Close()
 		return nil, errs.New(errs.Conflict, "another deploy is running on this machine: %s", strings.TrimSpace(string(by))).
 			WithHint("wait for it to end, or stop it")
-	}
-	if holder == "" {
-		return &localLock{f}, nil // only asked whether it is free
-	}
-	if err := f.Truncate(0); err == nil {
-		_, _ = f.WriteAt([]byte(holder+"\n"), 0) // only for the message above
 	}
 	return &localLock{f}, nil
 }
