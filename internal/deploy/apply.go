@@ -48,7 +48,13 @@ func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
 	if len(p.Changes) == 0 {
 		return r.result(Unchanged), nil
 	}
-	local, err := lockLocal(e.StateDir, e.Holder)
+	return r.alone(ctx, r.locked)
+}
+
+// alone does the work of a run while no other run of this machine can, and
+// keeps its beginning and its end in the journal.
+func (r *run) alone(ctx context.Context, work func(context.Context) (Outcome, error)) (Result, error) {
+	local, err := lockLocal(r.StateDir, r.Holder)
 	if err != nil {
 		return Result{}, err
 	}
@@ -56,7 +62,7 @@ func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
 	if err := r.begin(); err != nil {
 		return Result{}, err
 	}
-	outcome, err := r.locked(ctx)
+	outcome, err := work(ctx)
 	result := r.result(outcome)
 	return result, errors.Join(err, r.end(result, err))
 }

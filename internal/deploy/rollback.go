@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -49,17 +48,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
 		return Result{}, err
 	}
-	local, err := lockLocal(e.StateDir, e.Holder)
-	if err != nil {
-		return Result{}, err
-	}
-	defer local.release()
-	if err := r.begin(); err != nil {
-		return Result{}, err
-	}
-	outcome, err := r.rollback(ctx)
-	result := r.result(outcome)
-	return result, errors.Join(err, r.end(result, err))
+	return r.alone(ctx, r.rollback)
 }
 
 func (r *run) rollback(ctx context.Context) (Outcome, error) {
