@@ -2,7 +2,7 @@
 #   make demo   the main job, on this machine, without an account
 #   make test   every test
 .DEFAULT_GOAL := help
-.PHONY: help demo deps build test check lint fmt bench golden fuzz clean
+.PHONY: help demo deps build test check lint fmt bench golden fuzz clean containers bench-containers
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -10,7 +10,7 @@ MAX_BINARY := 31457280 # 30 MiB
 FUZZTIME ?= 10s
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: deps build ## Run the whole path in a temporary directory
 	bin/opsctl demo
@@ -44,6 +44,12 @@ fmt: ## Format the code
 
 bench: build ## Run the benchmarks
 	go test -run '^$$' -bench . -benchtime 1s ./...
+
+containers: ## Build the examples' images and run them, with Docker
+	@scripts/containers.sh
+
+bench-containers: ## Measure the builds of an image: clean, unchanged, a line changed
+	@scripts/containers.sh '^TestContainers$$/^pnpm$$/^build$$'
 
 golden: ## Write the golden files anew, to be read with git diff
 	go test $$(grep -rl '"update"' --include='*_test.go' internal cmd | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
