@@ -11,7 +11,7 @@ tools=${OPSCTL_REFERENCE:-../shared}/tools
 root=${DOCKER_ROOT:-/var/lib/opsctl-docker} # where docker-up.sh has its engine
 images="node:20-alpine postgres:16-alpine redis:7-alpine"
 id=opsctl-test-$$
-own= started=
+started=
 
 skip() { echo "containers: skipped: $*" >&2; exit 0; }
 fail() { echo "containers: $*" >&2; exit 1; }
@@ -58,7 +58,6 @@ find_docker() {
 	local lines
 	lines=$("$tools/docker-up.sh") || fail "no Docker engine: $tools/docker-up.sh failed"
 	eval "$lines"
-	own=1 # nobody else's build cache is in it
 	builds "$DOCKER_BIN" || fail "$DOCKER_BIN cannot build with BuildKit"
 }
 
@@ -86,5 +85,5 @@ base_images() {
 
 find_docker
 base_images
-export OPSCTL_CONTAINERS=1 OPSCTL_CONTAINERS_ID=$id OPSCTL_CONTAINERS_PRUNE=$own
+export OPSCTL_CONTAINERS=1 OPSCTL_CONTAINERS_ID=$id
 go test ./examples -count=1 -run "${1:-Containers}" -v -timeout 15m
