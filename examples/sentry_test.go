@@ -111,9 +111,12 @@ func TestSentryReportsErrorsAndNoSecret(t *testing.T) {
 
 	t.Run("typescript", func(t *testing.T) {
 		v := sentryView{TypeScript: true, RoutesExt: ".ts", SrcDir: "src/", NextMajor: 16, Clerk: true}
-		dir := buildSentryApp(t, repo, v, "src/app", "NEXT_PUBLIC_SENTRY_DSN="+sentry.dsn())
+		dir := buildSentryApp(t, repo, v, "src/app", "NEXT_PUBLIC_SENTRY_DSN="+sentry.dsn(), "SENTRY_RELEASE=browser-release-7")
 		if html, chunks := pageScripts(t, dir), allChunks(t, dir); strings.Contains(html, sdkMark) || !strings.Contains(chunks, sdkMark) {
 			t.Error("the SDK is to be in a chunk of its own, which no page waits for")
+		}
+		if !strings.Contains(allChunks(t, dir), "browser-release-7") {
+			t.Error("the browser does not know its release")
 		}
 		t.Run("with a DSN", func(t *testing.T) { checkReports(t, startSentryApp(t, dir, sentry.dsn()), sentry) })
 		t.Run("without a DSN", func(t *testing.T) { checkSilence(t, startSentryApp(t, dir, ""), sentry) })
