@@ -143,6 +143,9 @@ func (e *edit) checkOutput(set setting) bool {
 func (e *edit) addProperty(o *object, last bool) []insertion {
 	f := e.f
 	prop := "output: " + e.style.quoted(standaloneOutput)
+	if f.widens(o) {
+		prop += " as const"
+	}
 	const code = `output:"standalone"`
 	switch {
 	case last:

@@ -27,17 +27,17 @@ type shapeFile struct {
 	done       string
 }
 
-func shapes(t testing.TB) []shapeFile {
-	t.Helper()
+func shapes(tb testing.TB) []shapeFile {
+	tb.Helper()
 	paths, err := filepath.Glob("testdata/shapes/*.txtar")
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no shapes: %v", err)
+		tb.Fatalf("no shapes: %v", err)
 	}
 	var out []shapeFile
 	for _, p := range paths {
 		a, err := txtar.ParseFile(p)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s := shapeFile{path: p, archive: a, changes: changesOf(string(a.Comment))}
 		for _, f := range a.Files {
@@ -66,7 +66,7 @@ func shapes(t testing.TB) []shapeFile {
 func changesOf(comment string) Changes {
 	var c Changes
 	_, line, _ := strings.Cut(comment, "edit:")
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		key, value, _ := strings.Cut(word, "=")
 		if key == "standalone" {
 			c.Standalone = true

@@ -31,7 +31,29 @@ func (f *file) findExport() (export, error) {
 	case 1:
 		return found[0], nil
 	}
-	return export{}, fmt.Errorf("lines %d and %d both export a configuration", lines[0], lines[1])
+	last := found[len(found)-1]
+	for i, e := range found[1:] {
+		// module.exports = withX(module.exports) goes on from the one before.
+		if !e.common || !f.mentionsExports(e.expr) {
+			return export{}, fmt.Errorf("lines %d and %d both export a configuration", lines[i], lines[i+1])
+		}
+		last.earlier = append(last.earlier, found[i].expr)
+	}
+	return last, nil
+}
+
+// isExports tells whether module.exports begins at token i.
+func (f *file) isExports(i int) bool {
+	return f.is(i, "module") && f.is(i+1, ".") && f.is(i+2, "exports") && !f.isName(i)
+}
+
+func (f *file) mentionsExports(expr span) bool {
+	for i := expr.start; i < expr.end; i++ {
+		if f.isExports(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // exportAt reads the export that begins at token i.
@@ -40,7 +62,7 @@ func (f *file) exportAt(i int) (export, bool, error) {
 	switch {
 	case f.is(i-1, "."):
 		return e, false, nil
-	case f.is(i, "module") && f.is(i+1, ".") && f.is(i+2, "exports") && f.is(i+3, "="):
+	case f.isExports(i) && f.is(i+3, "="):
 		e.common = true
 		return f.exported(e, i+4)
 	case !f.keyword(i, "export"):
@@ -96,7 +118,7 @@ func (f *file) exportList(e export, open int) (export, bool, error) {
 func (f *file) exportChanges() []change {
 	var out []change
 	for i := range f.toks {
-		if !f.is(i, "module") || !f.is(i+1, ".") || !f.is(i+2, "exports") || f.is(i+3, "=") {
+		if !f.isExports(i) || f.is(i+3, "=") {
 			continue
 		}
 		if c, ok := f.changeOf(i, i+3, -1); ok {

@@ -132,10 +132,14 @@ func (f *file) brackets() error {
 		}
 		switch t.text {
 		case "=>":
-			if !f.is(i-2, "=>") && !f.is(i-1, ")") {
+			before := i - 2 // in front of the parameters
+			if f.is(i-1, ")") {
+				before = f.toks[i-1].match - 1
+			}
+			if arrows++; !f.is(before, "=>") {
 				arrows = 0
 			}
-			if arrows++; arrows > maxArrows && f.is(i-2, "=>") {
+			if arrows > maxArrows {
 				return fmt.Errorf("line %d: too many functions that return functions: %w", f.line(i), errBounds)
 			}
 		case "(", "[", "{":

@@ -189,15 +189,15 @@ func (l *lexer) word() {
 func (l *lexer) quoted(quote byte) error {
 	start := l.pos
 	for l.pos++; l.pos < len(l.src); l.pos++ {
-		switch c := l.src[l.pos]; {
-		case c == '\\':
+		switch l.src[l.pos] {
+		case '\\':
 			if l.pos++; l.at(0) == '\r' && l.at(1) == '\n' {
 				l.pos++
 			}
-		case c == quote:
+		case quote:
 			l.pos++
 			return nil
-		case c == '\n' || c == '\r':
+		case '\n', '\r':
 			return l.unclosed(start)
 		}
 	}
@@ -237,19 +237,21 @@ func (l *lexer) template() error {
 func (l *lexer) regex() error {
 	start, class := l.pos, false
 	for l.pos++; l.pos < len(l.src); l.pos++ {
-		switch c := l.src[l.pos]; {
-		case c == '\\':
+		switch l.src[l.pos] {
+		case '\\':
 			l.pos++
-		case c == '[':
+		case '[':
 			class = true
-		case c == ']':
+		case ']':
 			class = false
-		case c == '\n' || c == '\r':
+		case '\n', '\r':
 			return l.unclosed(start)
-		case c == '/' && !class:
-			l.pos++
-			l.word()
-			return nil
+		case '/':
+			if !class {
+				l.pos++
+				l.word()
+				return nil
+			}
 		}
 	}
 	l.pos = len(l.src)

@@ -26,6 +26,7 @@ var stubs = map[string]string{
 	"next-compose-plugins":  `module.exports = (plugins, config) => async (phase) => ({ ...config, plugins: plugins.length });`,
 	"next/constants":        `exports.PHASE_DEVELOPMENT_SERVER = "phase-development-server";`,
 	"next/constants.js":     `exports.PHASE_DEVELOPMENT_SERVER = "phase-development-server";`,
+	"@nx/next":              `exports.withNx = wrapper("nx"); exports.composePlugins = (...plugins) => (config) => plugins.reduce((c, p) => p(c), config);`,
 	"jiti":                  `exports.createJiti = () => {};`,
 }
 

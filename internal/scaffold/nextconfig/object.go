@@ -1,12 +1,17 @@
 package nextconfig
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
 
 // object is an object literal of the configuration.
 type object struct {
 	open, close int // tokens of its braces
 	members     []member
-	typed       bool // what it is assigned to is declared as a NextConfig
+	typed       bool // TypeScript knows that it is a NextConfig
+	doc         bool // a comment says so
 }
 
 // member is what stands between two commas of an object literal.
@@ -261,6 +266,31 @@ func (f *file) choice(expr span) (a, b span, ok bool) {
 		}
 	}
 	return a, b, false
+}
+
+// widens tells whether TypeScript would take a string in the object for any string,
+// which no plug-in accepts as an output: where nothing tells it the object's type.
+func (f *file) widens(o *object) bool {
+	if f.loader != api.LoaderTS || o.typed {
+		return false
+	}
+	before := o.open - 1
+	if f.is(before, "(") && f.is(before-1, "=>") {
+		before--
+	}
+	switch {
+	case f.is(before, "return") || f.is(before, "=>"):
+		var in *function
+		for _, fn := range f.funcs {
+			if fn.body.start <= o.open && o.close < fn.body.end && (in == nil || fn.body.start > in.body.start) {
+				in = fn
+			}
+		}
+		return in == nil || !f.namesConfig(span{in.params.end, in.body.start})
+	case f.is(before, "=") && !f.is(before-1, "exports") && !f.is(before-1, "export"):
+		return true
+	}
+	return false
 }
 
 // looksLikeConfig tells a configuration by an option that Next.js knows.

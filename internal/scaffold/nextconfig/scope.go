@@ -24,7 +24,8 @@ type decl struct {
 	at      int  // the token of the name
 	scope   span // the tokens in which it holds
 	init    span // a variable's initial value
-	typed   bool // declared as a NextConfig
+	typed   bool // declared as a NextConfig, in TypeScript
+	doc     bool // or in a comment
 	isConst bool
 	fn      *function
 }
@@ -140,7 +141,7 @@ func (f *file) readVariables(i int) {
 			}
 			j = d.init.end
 		}
-		d.typed = d.typed || f.docType(i)
+		d.doc = f.docType(i)
 		if !f.is(j, ",") {
 			return
 		}

@@ -18,10 +18,11 @@ type shape struct {
 
 // export is where a file says what its configuration is.
 type export struct {
-	expr   span
-	decl   *decl     // for export { name as default }
-	common bool      // module.exports
-	fn     *function // a function that is declared here rather than an expression
+	expr    span
+	decl    *decl     // for export { name as default }
+	common  bool      // module.exports
+	earlier []span    // what module.exports was before that, in order
+	fn      *function // a function that is declared here rather than an expression
 }
 
 // trace finds the configuration of a file.
@@ -33,7 +34,7 @@ func (f *file) trace() (*shape, error) {
 	}
 	s.commonJS = s.export.common
 	s.sentry = f.usesSentry()
-	t := &tracer{f: f, seen: map[*decl]bool{}}
+	t := &tracer{f: f, seen: map[*decl]bool{}, exports: s.export.earlier}
 	if s.export.decl != nil {
 		err = t.name(s.export.decl.at, s.export.decl)
 	} else {
@@ -56,6 +57,7 @@ type tracer struct {
 	objs    []*object
 	changes []change
 	seen    map[*decl]bool
+	exports []span // what module.exports stands for, the latest last
 }
 
 // try runs a step that leaves nothing behind if it fails.
@@ -106,6 +108,10 @@ func (t *tracer) expr(expr span, depth int) error {
 		return nil
 	case first.kind != ident && first.text != "(", f.is(expr.start, "new"), f.is(expr.start, "class"):
 		return t.fail(expr.start, "the configuration is not an object, a function or a call that can be followed")
+	case f.isExports(expr.start) && expr.end == expr.start+3 && len(t.exports) > 0:
+		before := t.exports[len(t.exports)-1]
+		t.exports = t.exports[:len(t.exports)-1]
+		return t.expr(before, depth+1)
 	case f.is(expr.start, "await"):
 		return t.expr(span{expr.start + 1, expr.end}, depth+1)
 	case expr.end == expr.start+1:
@@ -150,7 +156,7 @@ func (t *tracer) variable(d *decl) error {
 		return err
 	}
 	for _, o := range t.objs[before:] {
-		o.typed = o.typed || d.typed
+		o.typed, o.doc = o.typed || d.typed, o.doc || d.doc
 	}
 	for _, c := range t.f.changes(d) {
 		if c.kind == reassigned {
@@ -218,7 +224,7 @@ func (t *tracer) argument(expr span, open int, callee string, arg span, depth in
 		return nil
 	}
 	for _, o := range t.objs[before:] {
-		if !o.typed && !o.looksLikeConfig() {
+		if !o.typed && !o.doc && !o.looksLikeConfig() {
 			return t.fail(expr.start, "nothing says that what %s is called with is Next.js's configuration", callee)
 		}
 	}

@@ -3,6 +3,7 @@ package nextconfig
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,7 +72,7 @@ func inserted(original, edited string, insertions []insertion) bool {
 		var next [][]string
 		for _, c := range choices {
 			for _, code := range in.code {
-				next = append(next, append(c[:len(c):len(c)], code))
+				next = append(next, append(slices.Clip(c), code))
 			}
 		}
 		choices = next
@@ -90,33 +91,27 @@ func interleaved(original, edited string, pieces []string) bool {
 	if len(edited) != len(original)+len(strings.Join(pieces, "")) {
 		return false
 	}
-	reach := make([]bool, len(pieces)+1)
-	reach[0] = true
-	for i := 0; ; i++ {
-		any, at := false, i
-		for n := range reach {
-			if !reach[n] {
-				if n < len(pieces) {
-					at += len(pieces[n])
-				}
-				continue
+	may := make([]bool, len(pieces)+1)
+	may[0] = true
+	for i := range len(original) + 1 {
+		at, alive := i, false // at: where the edited text is, after n pieces
+		for n := range may {
+			if n > 0 {
+				may[n] = may[n] || may[n-1] && strings.HasPrefix(edited[at:], pieces[n-1])
+				at += len(pieces[n-1])
 			}
-			if n < len(pieces) {
-				if at <= len(edited) && strings.HasPrefix(edited[at:], pieces[n]) {
-					reach[n+1] = true
-				}
-			} else if i == len(original) {
-				return true
-			}
-			if reach[n] = i < len(original) && at < len(edited) && original[i] == edited[at]; reach[n] {
-				any = true
-			}
+			alive = alive || may[n]
+		}
+		if !alive || i == len(original) {
+			break
+		}
+		at = i
+		for n := range may {
+			may[n] = may[n] && original[i] == edited[at]
 			if n < len(pieces) {
 				at += len(pieces[n])
 			}
 		}
-		if !any {
-			return false
-		}
 	}
+	return may[len(pieces)]
 }
