@@ -61,15 +61,17 @@ func installTools(t *testing.T) tooling {
 func initRepo(t *testing.T, repo string) {
 	t.Helper()
 	for i, want := range []bool{true, false} {
-		stack, err := scaffold.Detect(repo)
+		stack, err := scaffold.Detect(repo, scaffold.DetectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := scaffold.Plan(repo, stack, scaffold.Options{Platform: "fly", Region: "fra"})
+		plan, err := scaffold.Plan(stack, scaffold.Options{
+			Environments: []scaffold.Environment{{Name: "production", Platform: "fly", Region: "fra", Instances: 2}},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := scaffold.Apply(t.Context(), repo, plan, scaffold.ApplyOptions{})
+		results, err := scaffold.Apply(t.Context(), stack, plan, scaffold.ApplyOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

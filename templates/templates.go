@@ -9,5 +9,5 @@ import "embed"
 // FS holds every template. A template's path says what it renders; the file it
 // becomes is decided in internal/scaffold.
 //
-//go:embed docker compose env fly nextjs migrate docs opsctl
+//go:embed docker compose env fly railway render nextjs migrate docs github opsctl
 var FS embed.FS

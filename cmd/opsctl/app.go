@@ -98,10 +98,17 @@ func silent(code errs.Code) error { return errs.Wrap(errSilent, code, "") }
 // the flag stand before it.
 var parseError = regexp.MustCompile(`: (strconv\.\w+|time): .*$`)
 
+// together is what cobra says of flags that are not used together; the group of all
+// such flags stands before it.
+var together = regexp.MustCompile(`none of the others can be; \[([^]]*)\] were all set`)
+
 // usageError turns what cobra says of a command line into a usage error with a way on.
 func usageError(cmd *cobra.Command, err error) error {
 	msg, _, _ := strings.Cut(err.Error(), "\n\nDid you mean")
 	msg = parseError.ReplaceAllString(msg, "")
+	if match := together.FindStringSubmatch(msg); match != nil {
+		msg = "flags that exclude each other: --" + strings.Join(strings.Fields(match[1]), ", --")
+	}
 	e := errs.New(errs.Usage, "%s", strings.TrimSpace(msg))
 	if name, ok := strings.CutPrefix(msg, "unknown flag: --"); ok {
 		if near := errs.Closest(name, flagNames(cmd)); near != "" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,110 +18,213 @@ import (
 
 // initFlags are the flags of init.
 type initFlags struct {
-	app, platform, region string
-	force, explain, diff  bool
+	app, region          string
+	platforms            []string
+	force, keep          bool
+	explain, diff, check bool
+	listTemplates        bool
+	copyTemplate         string
 }
 
 func newInitCmd(a *app) *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
 		Use:     "init [DIR]",
-		Short:   "Write the files that make a repository deployable",
+		Short:   "Write the files that make a repository deployable, and keep them in step",
 		GroupID: "build",
 		Long: `Write the files that make a repository deployable: opsctl.yaml, Dockerfile,
-docker-compose.yml, .env.schema, health routes, a migrator and more, for the app
-that is found in DIR (here, unless it is named).
+docker-compose.yml, .env.schema, the platform's own file, health routes, a
+migrator, workflows and a guide, for the app that is found in DIR (here, unless
+it is named; at the root of a workspace, its only app).
 
-A file of yours that differs is never overwritten: its diff is shown, and an
-answer, --yes or --force decides; the old content is kept in FILE.orig. A second
-run changes nothing.
+Knows Next.js with npm, pnpm, yarn or bun, alone or in a workspace; Node.js
+servers, Go, Django and FastAPI; and any app that has a Dockerfile, which is
+kept. --explain says what was found, and where.
 
-Knows Next.js apps with pnpm or npm. Exits 3 when it finds something else, and 9
-when a file needs an edit that it cannot make safely.`,
+Run it again after opsctl or the app has changed: what init wrote is brought up
+to date, and what you have changed stays. .opsctl/init.json holds what init
+wrote last; commit it. Where you and init have changed the same lines, the file
+is left alone and the diff shown: take over what you want and say --keep, or
+have --force replace the file and keep yours in FILE.orig.
+
+A template of your own in .opsctl/templates is used in place of opsctl's.
+
+Exits 3 when nothing is found that init knows, or when --check finds files that
+are behind, and 9 when a file needs something that only you can do.`,
 		Example: `  opsctl init                 # in the repository
   opsctl init --explain       # what was found, and where; writes nothing
   opsctl init --diff          # what would change, line by line; writes nothing
-  opsctl init --region ams --app my-erp`,
+  opsctl init --check         # in CI: are the files in step?
+  opsctl init --platform fly --platform render --region ams --app my-erp
+  opsctl init --copy-template docker/nextjs.Dockerfile.tmpl`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			switch {
+			case f.listTemplates:
+				return listTemplates(a)
+			case f.copyTemplate != "":
+				return copyTemplate(a, dir, f.copyTemplate)
+			}
 			return runInit(cmd.Context(), a, dir, f)
 		},
 	}
 	cmd.Flags().StringVar(&f.app, "app", "", "the app's `name` on the platform (default: from package.json)")
-	cmd.Flags().StringVar(&f.platform, "platform", "", "platform to write for: fly (the only one so far)")
-	cmd.Flags().StringVar(&f.region, "region", "", "`region` to run in (default: fra)")
+	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "`platform` to write for: fly, railway or render; a second one is for staging\n(default: those that opsctl.yaml names, or fly)")
+	cmd.Flags().StringVar(&f.region, "region", "", "`region` to run in, by the platform's name (default: in or near Frankfurt)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "overwrite files that differ, keeping FILE.orig")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep your version of files in conflict, and ask no more")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "print each decision and where it came from, and write nothing")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "print what would change as a diff, and write nothing")
-	cmd.MarkFlagsMutuallyExclusive("explain", "diff")
+	cmd.Flags().BoolVar(&f.check, "check", false, "exit 3 with a diff when files are behind, and write nothing")
+	cmd.Flags().BoolVar(&f.listTemplates, "list-templates", false, "print the names of opsctl's templates")
+	cmd.Flags().StringVar(&f.copyTemplate, "copy-template", "", "copy the template `NAME` to .opsctl/templates, to be changed")
+	cmd.MarkFlagsMutuallyExclusive("explain", "diff", "check", "list-templates", "copy-template")
+	cmd.MarkFlagsMutuallyExclusive("force", "keep")
+	cmd.MarkFlagsMutuallyExclusive("force", "check")
 	return cmd
 }
 
 func runInit(ctx context.Context, a *app, dir string, f initFlags) error {
-	stack, err := scaffold.Detect(dir)
+	force := f.force || a.global.Yes
+	stack, err := scaffold.Detect(dir, scaffold.DetectOptions{ReplaceDockerfile: force})
 	if err != nil {
 		return err
 	}
 	if f.explain {
 		return printExplain(a, stack)
 	}
-	opts, err := initOptions(a, dir, stack, f)
+	opts, err := initOptions(a, stack, f)
 	if err != nil {
 		return err
 	}
-	plan, err := scaffold.Plan(dir, stack, opts)
+	plan, err := scaffold.Plan(stack, opts)
 	if err != nil {
 		return err
 	}
-	out := &initOutput{a: a, dir: dir, stack: stack, opts: opts, dryRun: a.global.DryRun || f.diff}
-	if out.dryRun {
-		return out.printPlan(plan, f.diff, f.force || a.global.Yes)
+	apply := scaffold.ApplyOptions{Force: force, Keep: f.keep}
+	out := &initOutput{a: a, dir: dir, stack: stack, opts: opts, dryRun: a.global.DryRun || f.diff || f.check}
+	switch {
+	case f.check:
+		return out.check(plan)
+	case out.dryRun:
+		return out.printPlan(plan, f.diff, apply)
 	}
 	list := ui.NewChecklist(a.io, a.global.Quiet || a.global.JSON)
-	results, err := scaffold.Apply(ctx, dir, plan, scaffold.ApplyOptions{
-		Force: f.force || a.global.Yes,
-		Ask:   askOverwrite(a, list),
-		Done:  func(r scaffold.Result) { printOutcome(list, r) },
-	})
+	apply.Ask = askOverwrite(a, list)
+	apply.Done = func(r scaffold.Result) { out.outcome(list, r) }
+	results, err := scaffold.Apply(ctx, stack, plan, apply)
 	if err != nil {
 		return err
 	}
 	return out.finish(list, results)
 }
 
+// regions are where a platform runs an app that says nothing of it: in or near
+// Frankfurt, as all three platforms can.
+var regions = map[string]string{"fly": "fra", "railway": "europe-west4-drams3a", "render": "frankfurt"}
+
 // initOptions takes the flags, then what an opsctl.yaml that is already there says,
 // so that a second run asks for the same files as the first.
-func initOptions(a *app, dir string, stack *scaffold.Stack, f initFlags) (scaffold.Options, error) {
-	o := scaffold.Options{App: f.app, Platform: f.platform, Region: f.region}
-	path := filepath.Join(dir, config.FileName)
+func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, error) {
+	o := scaffold.Options{App: f.app, Version: releaseVersion(version)}
+	path := filepath.Join(stack.Repo, filepath.FromSlash(stack.Dir), config.FileName)
 	if _, err := os.Stat(path); err == nil {
 		p, err := config.NewLoader(a.lookup).Project(config.Global{Config: path})
 		if err != nil {
 			return o, err
 		}
-		env := p.Environments[config.DefaultEnv]
 		o.App = firstOf(o.App, p.App)
-		o.Platform = firstOf(o.Platform, env.Platform)
-		o.Region = firstOf(o.Region, env.Region)
+		o.SentryOrg, o.SentryProject = p.Sentry.Org, p.Sentry.Project
+		o.Environments = environments(p)
 	}
 	o.App = firstOf(o.App, stack.App)
-	o.Platform = firstOf(o.Platform, "fly")
-	o.Region = firstOf(o.Region, "fra")
-	if f.platform != "" && f.platform != "fly" {
-		return o, errs.New(errs.Usage, "init cannot write for platform %q yet", f.platform).WithHint("say --platform fly, or leave it out")
+	if len(f.platforms) > 0 || len(o.Environments) == 0 {
+		if err := usePlatforms(&o, f.platforms); err != nil {
+			return o, err
+		}
+	}
+	for i := range o.Environments {
+		if e := &o.Environments[i]; f.region != "" && e.Name == config.DefaultEnv {
+			e.Region = f.region
+		} else {
+			e.Region = firstOf(e.Region, regions[e.Platform])
+		}
 	}
 	if !scaffold.ValidApp(o.App) {
 		return o, errs.New(errs.Usage, "app name %q is not valid", o.App).
 			WithHint("use lower-case letters, digits and dashes, a letter first, 2 to 30 characters")
 	}
-	if !scaffold.ValidRegion(o.Region) {
-		return o, errs.New(errs.Usage, "region %q is not valid", o.Region).WithHint("use a region's short name, such as fra")
+	if f.region != "" && !scaffold.ValidRegion(f.region) {
+		return o, errs.New(errs.Usage, "region %q is not valid", f.region).WithHint("use a region's short name, such as fra")
 	}
 	return o, nil
+}
+
+// environments are those of opsctl.yaml, production first.
+func environments(p *config.Project) []scaffold.Environment {
+	var list []scaffold.Environment
+	for name, e := range p.Environments {
+		list = append(list, scaffold.Environment{Name: name, Platform: e.Platform, Region: e.Region, Instances: e.Instances})
+	}
+	slices.SortFunc(list, func(x, y scaffold.Environment) int {
+		rank := func(e scaffold.Environment) string {
+			if e.Name == config.DefaultEnv {
+				return ""
+			}
+			return e.Name
+		}
+		return strings.Compare(rank(x), rank(y))
+	})
+	return list
+}
+
+// usePlatforms makes an environment of each platform that is asked for: production,
+// staging, and one by the platform's own name. What opsctl.yaml says of an
+// environment on the same platform stays.
+func usePlatforms(o *scaffold.Options, platforms []string) error {
+	if len(platforms) == 0 {
+		platforms = []string{"fly"}
+	}
+	names := []string{config.DefaultEnv, "staging"}
+	for i, p := range platforms {
+		if _, ok := regions[p]; !ok {
+			return errs.New(errs.Usage, "init cannot write for platform %q", p).WithHint("say --platform fly, railway or render")
+		}
+		if slices.ContainsFunc(o.Environments, func(e scaffold.Environment) bool { return e.Platform == p }) {
+			continue
+		}
+		e := scaffold.Environment{Name: p, Platform: p, Instances: 1}
+		if i < len(names) {
+			e.Name = names[i]
+		}
+		if e.Name == config.DefaultEnv {
+			e.Instances = 2
+		}
+		same := slices.IndexFunc(o.Environments, func(old scaffold.Environment) bool { return old.Name == e.Name })
+		if same >= 0 {
+			o.Environments[same] = e
+			continue
+		}
+		o.Environments = append(o.Environments, e)
+	}
+	return nil
+}
+
+// nextRelease is the version that workflows install when this program is no release:
+// the one that its source will become.
+const nextRelease = "0.1.0"
+
+// releaseVersion is opsctl's version as a release has it.
+func releaseVersion(v string) string {
+	v = strings.TrimPrefix(v, "v")
+	if strings.ContainsAny(v, "-+") || strings.Count(v, ".") != 2 {
+		return nextRelease
+	}
+	return v
 }
 
 func firstOf(values ...string) string {
@@ -129,6 +234,27 @@ func firstOf(values ...string) string {
 		}
 	}
 	return ""
+}
+
+func listTemplates(a *app) error {
+	for _, name := range scaffold.Templates() {
+		if _, err := fmt.Fprintln(a.io.Out, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyTemplate starts a template of the user's own.
+func copyTemplate(a *app, dir, name string) error {
+	file, err := scaffold.CopyTemplate(dir, name)
+	if err != nil {
+		return err
+	}
+	if !a.global.Quiet {
+		fmt.Fprintf(a.io.Err, "wrote %s: change it, and run opsctl init\n", filepath.Join(dir, file))
+	}
+	return nil
 }
 
 // askOverwrite asks about one file that differs; nil, which keeps them all, where

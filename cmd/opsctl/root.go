@@ -32,6 +32,10 @@ backup, and probed.`,
 			}
 			a.global = global
 			a.io.SetColor(ui.Color(global.Color))
+			// Cobra itself checks this later, when an error is no longer one of the command line.
+			if err := cmd.ValidateFlagGroups(); err != nil {
+				return err
+			}
 			a.running = true
 			return nil
 		},

@@ -31,7 +31,7 @@ func (d *decoded) check(file string) {
 		c.fail("version", "set version: 1", "version %d is not known to this opsctl", p.Version)
 	}
 	c.match("app", p.App, appName, "2 to 63 lower-case letters, digits and dashes, starting with a letter")
-	c.oneOf("stack", p.Stack, "nextjs")
+	c.oneOf("stack", p.Stack, "nextjs", "node", "go", "django", "fastapi", "docker")
 	c.inRange("web.port", p.Web.Port, 1, 65535)
 	c.path("web.health", p.Web.Health)
 	c.inRange("deploy.consecutive", p.Deploy.Consecutive, 1, 100)

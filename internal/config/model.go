@@ -25,7 +25,7 @@ type Project struct {
 
 	Version      int                    `yaml:"version" jsonschema:"enum=1" jsonschema_description:"Version of this file's format; always 1."`
 	App          string                 `yaml:"app,omitempty" jsonschema:"pattern=^[a-z][a-z0-9-]*$" jsonschema_description:"Name of the app: lower-case letters, digits and dashes."`
-	Stack        string                 `yaml:"stack,omitempty" jsonschema:"enum=nextjs" jsonschema_description:"What kind of app it is, as opsctl init found it."`
+	Stack        string                 `yaml:"stack,omitempty" jsonschema:"enum=nextjs,enum=node,enum=go,enum=django,enum=fastapi,enum=docker" jsonschema_description:"What kind of app it is, as opsctl init found it."`
 	Build        Build                  `yaml:"build,omitempty"`
 	Web          Web                    `yaml:"web,omitempty"`
 	Release      Release                `yaml:"release,omitempty"`

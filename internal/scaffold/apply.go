@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -20,28 +22,49 @@ type Outcome string
 // The outcomes.
 const (
 	Created     Outcome = "created"
+	Updated     Outcome = "updated" // it was as init had left it
+	Merged      Outcome = "merged"  // with the user's changes
 	Edited      Outcome = "edited"
 	Overwritten Outcome = "overwritten" // the old content is in FILE.orig
 	Unchanged   Outcome = "unchanged"
-	Kept        Outcome = "kept" // it differs and was left as it is
+	Kept        Outcome = "kept"     // it differs and was left as it is
+	Conflicted  Outcome = "conflict" // left as it is, and the next run asks again
+	Settled     Outcome = "settled"  // left as it is, and no run asks about it again
 	Refused     Outcome = "refused"
+	Left        Outcome = "obsolete" // init would not write it any more
 
 	WouldCreate    Outcome = "would create" // these of a run that changes nothing
+	WouldUpdate    Outcome = "would update"
+	WouldMerge     Outcome = "would merge"
 	WouldEdit      Outcome = "would edit"
 	WouldOverwrite Outcome = "would overwrite"
 )
 
 // Foresee gives what Apply would make of each change, where nobody is asked.
-func Foresee(plan []Change, force bool) []Result {
-	outcomes := map[Action]Outcome{Create: WouldCreate, Edit: WouldEdit, Same: Unchanged, Differs: Kept, Refuse: Refused}
-	if force {
-		outcomes[Differs] = WouldOverwrite
+func Foresee(plan []Change, opts ApplyOptions) []Result {
+	outcomes := map[Action]Outcome{
+		Create: WouldCreate, Update: WouldUpdate, Merge: WouldMerge, Edit: WouldEdit, Same: Unchanged,
+		Differs: Kept, Conflict: Conflicted, Removed: Kept, Obsolete: Left, Refuse: Refused,
+	}
+	if opts.Keep {
+		outcomes[Conflict] = Settled
+	}
+	if opts.Force {
+		outcomes[Differs], outcomes[Conflict], outcomes[Removed] = WouldOverwrite, WouldOverwrite, WouldCreate
 	}
 	results := make([]Result, len(plan))
 	for i, c := range plan {
 		results[i] = Result{c, outcomes[c.Action]}
 	}
 	return results
+}
+
+// Behind are the changes that a repository in step would not have: what a run would
+// write, and what it could not.
+func Behind(plan []Change) []Change {
+	return slices.DeleteFunc(slices.Clone(plan), func(c Change) bool {
+		return slices.Contains([]Action{Same, Differs, Removed, Obsolete}, c.Action)
+	})
 }
 
 // Result is a change and what became of it.
@@ -53,75 +76,168 @@ type Result struct {
 // ApplyOptions say what may happen to files that differ.
 type ApplyOptions struct {
 	Force bool // overwrite them, keeping FILE.orig
-	// Ask decides about one file that differs; nil keeps them all.
+	Keep  bool // leave those in conflict as they are, for good
+	// Ask decides about overwriting one file that differs; nil keeps them all.
 	Ask func(context.Context, Change) (bool, error)
 	// Done is told of each file as it is dealt with; it may be nil.
 	Done func(Result)
 }
 
-// Apply carries the plan out in dir and returns what became of each file. Files are
-// written beside their place and renamed into it, so that a killed run leaves whole
-// files only; no write follows a symbolic link out of dir. When it fails, the
-// results so far are returned with the error.
-func Apply(ctx context.Context, dir string, plan []Change, opts ApplyOptions) ([]Result, error) {
-	root, err := os.OpenRoot(dir)
+// applier carries a plan out.
+type applier struct {
+	*planner
+	opts    ApplyOptions
+	results []Result
+}
+
+// Apply carries the plan out and returns what became of each file. Files are written
+// beside their place and renamed into it, so that a killed run leaves whole files
+// only; no write follows a symbolic link out of the repository. What was written is
+// recorded in .opsctl/init.json. When it fails, the results so far are returned with
+// the error.
+func Apply(ctx context.Context, s *Stack, plan []Change, opts ApplyOptions) ([]Result, error) {
+	root, err := os.OpenRoot(s.Repo)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
 	}
 	defer root.Close()
-	var results []Result
+	old, err := readRecord(os.DirFS(filepath.Join(s.Repo, filepath.FromSlash(s.Dir))))
+	if err != nil {
+		return nil, err
+	}
+	a := &applier{planner: &planner{stack: s, root: root, record: old.clone()}, opts: opts}
+	err = a.files(ctx, plan)
+	return a.results, errors.Join(err, a.writeRecord())
+}
+
+func (a *applier) files(ctx context.Context, plan []Change) error {
 	var schema []byte // the new .env.schema, once it has replaced the user's
 	for _, c := range plan {
 		if err := ctx.Err(); err != nil {
-			return results, err
+			return err
 		}
-		if c.Path == exampleFile && schema != nil {
+		if c.name == exampleFile && schema != nil {
 			// The plan made it from the schema that stood there.
-			if c, err = planExample(root, Change{New: schema}); err != nil {
-				return results, err
+			var err error
+			if c, err = a.example(Change{New: schema}); err != nil {
+				return err
 			}
 		}
-		outcome, err := applyOne(ctx, root, c, opts)
+		outcome, err := a.one(ctx, c)
 		if err != nil {
-			return results, err
+			return err
 		}
-		if c.Path == schemaFile && outcome == Overwritten {
-			schema = c.New
+		if c.name == schemaFile && outcome == Overwritten {
+			schema = c.rendered
 		}
-		r := Result{c, outcome}
-		results = append(results, r)
-		if opts.Done != nil {
-			opts.Done(r)
-		}
+		a.done(Result{c, outcome})
 	}
-	return results, nil
+	return nil
 }
 
-func applyOne(ctx context.Context, root *os.Root, c Change, opts ApplyOptions) (Outcome, error) {
+func (a *applier) done(r Result) {
+	a.note(r)
+	a.results = append(a.results, r)
+	if a.opts.Done != nil {
+		a.opts.Done(r)
+	}
+}
+
+// note keeps the record: it holds init's version of a file, as of the last time that
+// the file took it over or the user turned it down.
+func (a *applier) note(r Result) {
+	if r.rendered == nil {
+		return
+	}
+	switch r.Outcome {
+	case Created, Updated, Merged, Overwritten, Settled:
+		a.record.files[r.name] = r.rendered
+	case Unchanged:
+		a.record.files[r.name] = r.rendered
+	case Kept: // with the user's changes, when init wrote it at all
+		if a.record.has(r.name) {
+			a.record.files[r.name] = r.rendered
+		}
+	}
+}
+
+func (a *applier) writeRecord() error {
+	if len(a.record.files) == 0 {
+		return nil
+	}
+	data, err := a.record.encode()
+	if err != nil {
+		return err
+	}
+	c := Change{Path: a.at(recordFile), name: recordFile, New: data}
+	old, why, err := current(a.root, c.Path)
+	if err != nil {
+		return err
+	}
+	c.Old = old
+	r := Result{c, Created}
+	switch {
+	case why != "":
+		r.Action, r.Outcome, r.Why = Refuse, Refused, why
+	case bytes.Equal(old, data):
+		r.Action, r.Outcome = Same, Unchanged
+	default:
+		if r.Action = Create; old != nil {
+			r.Action, r.Outcome = Update, Updated
+		}
+		if err := write(a.root, c.Path, data, old); err != nil {
+			return err
+		}
+	}
+	a.done(r)
+	return nil
+}
+
+func (a *applier) one(ctx context.Context, c Change) (Outcome, error) {
 	switch c.Action {
 	case Same:
 		return Unchanged, nil
 	case Refuse:
 		return Refused, nil
+	case Obsolete:
+		return Left, nil
 	case Create:
-		return Created, write(root, c.Path, c.New, nil)
+		return Created, write(a.root, c.Path, c.New, nil)
+	case Update:
+		return Updated, write(a.root, c.Path, c.New, c.Old)
+	case Merge:
+		return Merged, write(a.root, c.Path, c.New, c.Old)
 	case Edit:
-		return Edited, write(root, c.Path, c.New, c.Old)
+		return Edited, write(a.root, c.Path, c.New, c.Old)
 	}
-	yes := opts.Force
-	if !yes && opts.Ask != nil {
+	return a.decide(ctx, c)
+}
+
+// decide deals with a file that is the user's to say about.
+func (a *applier) decide(ctx context.Context, c Change) (Outcome, error) {
+	yes := a.opts.Force
+	// A file that was changed on purpose, or taken away, is not asked about again and again.
+	settled := c.Action == Removed || c.Action == Differs && a.record.has(c.name)
+	if !yes && a.opts.Ask != nil && !settled && !a.opts.Keep {
 		var err error
-		if yes, err = opts.Ask(ctx, c); err != nil {
+		if yes, err = a.opts.Ask(ctx, c); err != nil {
 			return "", err
 		}
 	}
-	if !yes {
+	switch {
+	case yes && c.Action == Removed:
+		return Created, write(a.root, c.Path, c.rendered, nil)
+	case yes:
+		if err := keepOriginal(a.root, c); err != nil {
+			return "", err
+		}
+		return Overwritten, write(a.root, c.Path, c.rendered, c.Old)
+	case c.Action != Conflict:
 		return Kept, nil
+	case a.opts.Keep:
+		return Settled, nil
 	}
-	if err := keepOriginal(root, c); err != nil {
-		return "", err
-	}
-	return Overwritten, write(root, c.Path, c.New, c.Old)
+	return Conflicted, nil
 }
 
 // keepOriginal copies the file to FILE.orig, or FILE.orig.2 and so on: an earlier

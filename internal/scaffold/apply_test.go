@@ -14,14 +14,14 @@ import (
 	"github.com/opsctl/opsctl/internal/errs"
 )
 
-// small is a repository with a Dockerfile of its own.
+// small is a repository with a fly.toml of its own.
 func small(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	put(t, dir, "package.json", `{"name": "x", "dependencies": {"next": "16.4.6"}}`)
 	put(t, dir, "package-lock.json", `{}`)
 	put(t, dir, "app/page.js", ``)
-	put(t, dir, "Dockerfile", "FROM mine\n")
+	put(t, dir, "fly.toml", "app = mine\n")
 	return dir
 }
 
@@ -48,11 +48,11 @@ func outcome(t *testing.T, results []Result, path string) Outcome {
 func TestApplyAsksAboutWhatDiffers(t *testing.T) {
 	for _, answer := range []bool{true, false} {
 		dir := small(t)
-		_, plan := mustPlan(t, dir)
+		stack, plan := mustPlan(t, dir)
 		var asked []string
-		results, err := Apply(t.Context(), dir, plan, ApplyOptions{Ask: func(_ context.Context, c Change) (bool, error) {
+		results, err := Apply(t.Context(), stack, plan, ApplyOptions{Ask: func(_ context.Context, c Change) (bool, error) {
 			asked = append(asked, c.Path)
-			if !strings.Contains(c.Diff, "-FROM mine\n") {
+			if !strings.Contains(c.Diff, "-app = mine\n") {
 				t.Errorf("the diff is\n%s", c.Diff)
 			}
 			return answer, nil
@@ -60,12 +60,12 @@ func TestApplyAsksAboutWhatDiffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(asked) != 1 || asked[0] != "Dockerfile" {
+		if len(asked) != 1 || asked[0] != "fly.toml" {
 			t.Errorf("asked about %v", asked)
 		}
-		kept := content(t, dir, "Dockerfile") == "FROM mine\n"
-		switch got := outcome(t, results, "Dockerfile"); {
-		case answer && (got != Overwritten || kept || content(t, dir, "Dockerfile.orig") != "FROM mine\n"):
+		kept := content(t, dir, "fly.toml") == "app = mine\n"
+		switch got := outcome(t, results, "fly.toml"); {
+		case answer && (got != Overwritten || kept || content(t, dir, "fly.toml.orig") != "app = mine\n"):
 			t.Errorf("yes: %s, kept %v", got, kept)
 		case !answer && (got != Kept || !kept):
 			t.Errorf("no: %s, kept %v", got, kept)
@@ -75,15 +75,15 @@ func TestApplyAsksAboutWhatDiffers(t *testing.T) {
 
 func TestApplyKeepsEveryOriginal(t *testing.T) {
 	dir := small(t)
-	for _, mine := range []string{"FROM one\n", "FROM two\n", "FROM two\n", "FROM three\n"} {
-		put(t, dir, "Dockerfile", mine)
-		_, plan := mustPlan(t, dir)
-		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+	for _, mine := range []string{"app = one\n", "app = two\n", "app = two\n", "app = three\n"} {
+		put(t, dir, "fly.toml", mine)
+		stack, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"Dockerfile.orig": "one", "Dockerfile.orig.2": "two", "Dockerfile.orig.3": "three"} {
-		if got := content(t, dir, name); got != "FROM "+want+"\n" {
+	for name, want := range map[string]string{"fly.toml.orig": "one", "fly.toml.orig.2": "two", "fly.toml.orig.3": "three"} {
+		if got := content(t, dir, name); got != "app = "+want+"\n" {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
@@ -97,14 +97,14 @@ func TestApplyKeepsTheMode(t *testing.T) {
 	}
 	for _, mode := range []fs.FileMode{0o600, 0o640, 0o664, 0o755} {
 		dir := small(t)
-		if err := os.Chmod(filepath.Join(dir, "Dockerfile"), mode); err != nil {
+		if err := os.Chmod(filepath.Join(dir, "fly.toml"), mode); err != nil {
 			t.Fatal(err)
 		}
-		_, plan := mustPlan(t, dir)
-		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+		stack, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"Dockerfile", "Dockerfile.orig"} {
+		for _, name := range []string{"fly.toml", "fly.toml.orig"} {
 			info, err := os.Stat(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)
@@ -118,23 +118,23 @@ func TestApplyKeepsTheMode(t *testing.T) {
 
 func TestApplyRefusesWhatChangedSinceThePlan(t *testing.T) {
 	dir := small(t)
-	_, plan := mustPlan(t, dir)
-	put(t, dir, "fly.toml", "app = 'mine'\n")
-	_, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+	stack, plan := mustPlan(t, dir)
+	put(t, dir, ".env.schema", "app = 'mine'\n")
+	_, err := Apply(t.Context(), stack, plan, ApplyOptions{})
 	if errs.CodeOf(err) != errs.Conflict {
 		t.Errorf("got %v", err)
 	}
-	if content(t, dir, "fly.toml") != "app = 'mine'\n" {
+	if content(t, dir, ".env.schema") != "app = 'mine'\n" {
 		t.Error("the file that appeared meanwhile was overwritten")
 	}
 }
 
 func TestApplyStopsWhenInterrupted(t *testing.T) {
 	dir := small(t)
-	_, plan := mustPlan(t, dir)
+	stack, plan := mustPlan(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	results, err := Apply(ctx, dir, plan, ApplyOptions{Done: func(Result) { cancel() }})
-	if !errors.Is(err, context.Canceled) || len(results) != 1 {
+	results, err := Apply(ctx, stack, plan, ApplyOptions{Done: func(Result) { cancel() }})
+	if !errors.Is(err, context.Canceled) || len(results) != 2 { // one file, and the record of it
 		t.Errorf("%d results, %v", len(results), err)
 	}
 }
@@ -143,8 +143,8 @@ func TestLinksAreNotWrittenThrough(t *testing.T) {
 	outside := t.TempDir()
 	tests := []struct{ name, link, target, file string }{
 		{"a folder outside", "docs", outside, "docs/deployment.md"},
-		{"a file outside", "fly.toml", filepath.Join(outside, "fly.toml"), "fly.toml"},
-		{"a file inside", "fly.toml", "package.json", "fly.toml"},
+		{"a file outside", "docker-compose.yml", filepath.Join(outside, "x"), "docker-compose.yml"},
+		{"a file inside", "docker-compose.yml", "package.json", "docker-compose.yml"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,8 +152,8 @@ func TestLinksAreNotWrittenThrough(t *testing.T) {
 			if err := os.Symlink(tt.target, filepath.Join(dir, tt.link)); err != nil {
 				t.Skip(err)
 			}
-			_, plan := mustPlan(t, dir)
-			results, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true})
+			stack, plan := mustPlan(t, dir)
+			results, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,8 +172,8 @@ func TestLinksAreNotWrittenThrough(t *testing.T) {
 
 func TestNothingTemporaryIsLeft(t *testing.T) {
 	dir := small(t)
-	_, plan := mustPlan(t, dir)
-	if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: true}); err != nil {
+	stack, plan := mustPlan(t, dir)
+	if _, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tree(t, dir); strings.Contains(got, ".tmp") {
@@ -188,8 +188,8 @@ func TestExampleFollowsTheSchema(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		dir := small(t)
 		put(t, dir, ".env.schema", mine)
-		_, plan := mustPlan(t, dir)
-		if _, err := Apply(t.Context(), dir, plan, ApplyOptions{Force: force}); err != nil {
+		stack, plan := mustPlan(t, dir)
+		if _, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: force}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(content(t, dir, ".env.example"), "MY_KEY"); got == force {
@@ -205,41 +205,44 @@ func TestBrokenSchemaStopsTheExampleAlone(t *testing.T) {
 	} {
 		dir := small(t)
 		put(t, dir, ".env.schema", broken)
-		_, plan := mustPlan(t, dir)
-		results, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+		stack, plan := mustPlan(t, dir)
+		results, err := Apply(t.Context(), stack, plan, ApplyOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := outcome(t, results, ".env.example"); got != Refused {
 			t.Errorf("%q: .env.example is %s", broken, got)
 		}
-		if got := outcome(t, results, "fly.toml"); got != Created {
-			t.Errorf("%q: fly.toml is %s", broken, got)
+		if got := outcome(t, results, "Dockerfile"); got != Created {
+			t.Errorf("%q: Dockerfile is %s", broken, got)
 		}
 	}
 }
 
 func TestEditGitignore(t *testing.T) {
-	tests := []struct{ name, in, want string }{
-		{"all is well", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n.opsctl\n", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n.opsctl\n"},
-		{"create-next-app", "# env files\n.env*\n", "# env files\n.env*\n\n!.env.example\n!.env.schema\n.opsctl/\n"},
-		{"nothing ignored, no newline at the end", "dist", "dist\n\n.env\n.env.local\n.env.production\n.opsctl/\n"},
-		{"taken back", ".env*\n!.env\n.opsctl/\n", ".env*\n!.env\n.opsctl/\n\n.env\n!.env.example\n!.env.schema\n"},
-		{"Windows", ".env*\r\n.opsctl\r\n", ".env*\r\n.opsctl\r\n\r\n!.env.example\r\n!.env.schema\r\n"},
+	tests := []struct{ name, outer, in, want string }{
+		{"all is well", "", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n", "node_modules\n.env\n.env.*\n!.env.example\n!.env.schema\n"},
+		{"create-next-app", "", "# env files\n.env*\n", "# env files\n.env*\n\n!.env.example\n!.env.schema\n"},
+		{"nothing ignored, no newline at the end", "", "dist", "dist\n\n.env\n.env.local\n.env.production\n"},
+		{"taken back", "", ".env*\n!.env\n", ".env*\n!.env\n\n.env\n!.env.example\n!.env.schema\n"},
+		{"init's record is ignored", "", ".env\n.env.*\n!.env.schema\n!.env.example\n.opsctl/\n", ".env\n.env.*\n!.env.schema\n!.env.example\n.opsctl/\n\n!.opsctl/\n"},
+		{"Windows", "", ".env*\r\n", ".env*\r\n\r\n!.env.example\r\n!.env.schema\r\n"},
+		{"a workspace's root does it", ".env\n.env.*\n!.env.schema\n!.env.example\n", "dist\n", "dist\n"},
+		{"a workspace's root ignores too much", ".env*\n", "dist\n", "dist\n\n!.env.example\n!.env.schema\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := string(editGitignore([]byte(tt.in)))
+			got := string(editGitignore([]byte(tt.in), []byte(tt.outer), &Stack{Kind: NextJS}))
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if again := string(editGitignore([]byte(got))); again != got {
+			if again := string(editGitignore([]byte(got), []byte(tt.outer), &Stack{Kind: NextJS})); again != got {
 				t.Errorf("a second edit adds more: %q", again)
 			}
 		})
 	}
-	created := string(editGitignore(nil))
-	if again := string(editGitignore([]byte(created))); again != created {
+	created := string(editGitignore(nil, nil, &Stack{Kind: NextJS, Dist: ".next"}))
+	if again := string(editGitignore([]byte(created), nil, &Stack{Kind: NextJS, Dist: ".next"})); again != created {
 		t.Errorf("the file that init creates is edited by the next run: %q", again)
 	}
 }
@@ -281,7 +284,7 @@ func TestCannotWriteNamesTheFolder(t *testing.T) {
 
 func TestApplyInAReadOnlyFolder(t *testing.T) {
 	dir := small(t)
-	_, plan := mustPlan(t, dir)
+	stack, plan := mustPlan(t, dir)
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +293,7 @@ func TestApplyInAReadOnlyFolder(t *testing.T) {
 		_ = f.Close()
 		t.Skip("this user may write into a read-only folder")
 	}
-	_, err := Apply(t.Context(), dir, plan, ApplyOptions{})
+	_, err := Apply(t.Context(), stack, plan, ApplyOptions{})
 	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.Contains(err.Error(), "cannot write opsctl.yaml: the folder "+dir+": ") {
 		t.Errorf("got %v", err)
 	}
@@ -301,12 +304,12 @@ func TestForesee(t *testing.T) {
 	before := tree(t, dir)
 	_, plan := mustPlan(t, dir)
 	for force, want := range map[bool]Outcome{false: Kept, true: WouldOverwrite} {
-		results := Foresee(plan, force)
-		if got := outcome(t, results, "Dockerfile"); got != want {
-			t.Errorf("force %v: Dockerfile is %s", force, got)
-		}
-		if got := outcome(t, results, "fly.toml"); got != WouldCreate {
+		results := Foresee(plan, ApplyOptions{Force: force})
+		if got := outcome(t, results, "fly.toml"); got != want {
 			t.Errorf("force %v: fly.toml is %s", force, got)
+		}
+		if got := outcome(t, results, "Dockerfile"); got != WouldCreate {
+			t.Errorf("force %v: Dockerfile is %s", force, got)
 		}
 	}
 	if tree(t, dir) != before {

@@ -8,167 +8,252 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
 
-// defaultNode is the image's Node when the repository asks for none: the oldest
-// line that Next.js 16 and the current clients all run on.
-const defaultNode = "22"
-
-// Detect finds out what kind of app is in dir. An app that init cannot serve is an
-// errs.CheckFailed whose hint says what was looked for; a package.json that is
-// not valid is an errs.Usage with its line.
-func Detect(dir string) (*Stack, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.NotFound, "open the repository").WithHint("name the folder that holds package.json")
-	}
-	if !info.IsDir() {
-		return nil, errs.New(errs.Usage, "%s is not a folder", dir).WithHint("name the folder that holds package.json")
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
-	return detect(os.DirFS(dir), filepath.Base(abs))
+// DetectOptions are what changes the detection.
+type DetectOptions struct {
+	// ReplaceDockerfile: a Dockerfile that is not init's is overwritten, and does not count.
+	ReplaceDockerfile bool
 }
 
-// detect is Detect on any file system; folder is the repository's own name, the
-// last resort for the app's.
-func detect(fsys fs.FS, folder string) (*Stack, error) {
-	m, err := readManifest(fsys)
+// Detect finds out what kind of app is in dir. At the root of a workspace with one app
+// it is that app. An app that init cannot serve is an errs.CheckFailed whose hint says
+// what was looked for; a package.json that is not valid is an errs.Usage with its line.
+func Detect(dir string, opts DetectOptions) (*Stack, error) {
+	dir, err := realDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{}
-	next, ok := m.Dependencies["next"]
-	if !ok {
-		if _, dev := m.DevDependencies["next"]; dev {
-			return nil, unknownStack("next is a development dependency; a production build needs it in dependencies")
-		}
-		return nil, unknownStack("package.json does not depend on next")
-	}
-	s.Next = next
-	s.because("framework", "next "+next, "package.json", m.line("dependencies", "next"), "a production dependency")
-
-	s.detectName(m, folder)
-	if err := s.detectPackageManager(fsys, m); err != nil {
+	member, err := onlyApp(os.DirFS(dir), filepath.Base(dir))
+	if err != nil {
 		return nil, err
 	}
-	s.detectNode(fsys, m)
-	if err := s.detectRouter(fsys); err != nil {
+	places, err := findPlaces(filepath.Join(dir, filepath.FromSlash(member)))
+	if err != nil {
 		return nil, err
 	}
-	s.detectLanguage(fsys)
-	s.detectConfig(fsys)
-	s.detectServices(m)
-	if err := s.detectMigrations(fsys); err != nil {
+	s := &Stack{Places: places}
+	if member != "." {
+		s.because("app", member, "", 0, "the only member of this workspace that depends on next")
+	}
+	app := filepath.Join(places.Repo, filepath.FromSlash(places.Dir))
+	record, err := readRecord(os.DirFS(app))
+	if err != nil {
 		return nil, err
 	}
-	s.detectBuild(m)
-	if err := s.detectFolders(fsys, m); err != nil {
+	d := &detector{
+		Stack: s, app: os.DirFS(app), root: os.DirFS(filepath.Join(places.Repo, filepath.FromSlash(places.Context))),
+		folder: filepath.Base(app), written: record.has, replace: opts.ReplaceDockerfile,
+	}
+	if err := d.detect(); err != nil {
 		return nil, err
 	}
-	if err := s.scanSources(fsys); err != nil {
-		return nil, err
-	}
-	s.notes(fsys, m)
 	return s, nil
 }
 
-func (s *Stack) detectName(m *manifest, folder string) {
-	if s.App = sanitizeApp(m.Name); s.App != "" {
-		s.because("app name", s.App, "package.json", m.line("", "name"), "the package's name")
-		return
+// onlyApp is the folder of the app at the root of a workspace: "." when the root is
+// the app itself, or no workspace.
+func onlyApp(fsys fs.FS, folder string) (string, error) {
+	globs, err := workspaceGlobs(fsys)
+	if err != nil || len(globs) == 0 {
+		return ".", err
 	}
-	if s.App = sanitizeApp(folder); s.App != "" {
-		s.because("app name", s.App, "", 0, "the folder's name: package.json has none that can be used")
-		return
+	if m, err := readManifest(fsys); err != nil {
+		return ".", err
+	} else if _, ok := m.Dependencies["next"]; ok {
+		return ".", nil
 	}
-	s.App = "app"
-	s.because("app name", s.App, "", 0, "neither package.json nor the folder has a name that can be used")
+	all, err := readWorkspace(fsys, globs)
+	if err != nil {
+		return ".", err
+	}
+	var apps []string
+	for _, p := range all {
+		if slices.Contains(p.deps, "next") && isApp(fsys, p.Dir) {
+			apps = append(apps, p.Dir)
+		}
+	}
+	switch len(apps) {
+	case 0:
+		return ".", nil
+	case 1:
+		return apps[0], nil
+	}
+	return ".", errs.New(errs.Usage, "%s is a workspace with %d apps: %s", folder, len(apps), strings.Join(apps, ", ")).
+		WithHint("name one: opsctl init %s", apps[0])
 }
 
-func (s *Stack) detectNode(fsys fs.FS, m *manifest) {
-	for _, name := range []string{".nvmrc", ".node-version"} {
-		src, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			continue
+// isApp tells an app from a library of components, which depends on next as well.
+func isApp(fsys fs.FS, dir string) bool {
+	return slices.ContainsFunc([]string{"app", "src/app", "pages", "src/pages"}, func(d string) bool { return isDir(fsys, path.Join(dir, d)) })
+}
+
+// detector is a Stack in the making, and where it looks.
+type detector struct {
+	*Stack
+	app     fs.FS  // the app's folder
+	root    fs.FS  // the build context's root: the workspace's, or the app's folder
+	folder  string // the app's folder by name: the last resort for the app's
+	written func(name string) bool
+	replace bool
+	orm     unit // where the ORM is a dependency
+}
+
+// detect looks for each kind of app in turn.
+func (d *detector) detect() error {
+	if err := d.detectOwnFiles(); err != nil {
+		return err
+	}
+	m, err := d.manifest()
+	if err != nil {
+		return err
+	}
+	d.detectName(m)
+	for _, kind := range []func(*manifest) (bool, error){d.detectNext, d.detectGo, d.detectPython, d.detectNode} {
+		if found, err := kind(m); found || err != nil {
+			if err != nil {
+				return err
+			}
+			return d.finish()
 		}
-		if n := major(strings.TrimPrefix(strings.TrimSpace(string(src)), "v")); n > 0 {
-			s.Node = strconv.Itoa(n)
-			s.because("node", s.Node, name, 1, "the version the repository is developed with")
+	}
+	if d.OwnDockerfile == nil {
+		return unknownStack(d.nothingFound(m))
+	}
+	d.Kind = Dockerfile
+	d.because("stack", "docker", "Dockerfile", 1, "there is a Dockerfile, and nothing else that init knows")
+	return d.finish()
+}
+
+// manifest is the app's package.json, or an empty one.
+func (d *detector) manifest() (*manifest, error) {
+	if !isFile(d.app, "package.json") {
+		return &manifest{}, nil
+	}
+	return readManifest(d.app)
+}
+
+func (d *detector) nothingFound(m *manifest) string {
+	switch _, dev := m.DevDependencies["next"]; {
+	case m.src == nil:
+		return "there is no package.json, go.mod, pyproject.toml, requirements.txt or Dockerfile"
+	case dev:
+		return "next is a development dependency; a production build needs it in dependencies"
+	case len(m.Workspaces) > 0:
+		return "package.json is the root of a workspace, and no member depends on next"
+	}
+	return "package.json does not depend on next, and has no start script that runs a file with node"
+}
+
+// finish decides what every kind of app has in common.
+func (d *detector) finish() error {
+	if d.Port == 0 {
+		d.Port = 3000
+	}
+	if err := d.scanSources(); err != nil {
+		return err
+	}
+	if d.Kind != NextJS {
+		d.detectHealth()
+	}
+	d.detectIgnored()
+	d.detectCI()
+	return nil
+}
+
+// detectCI looks for a CI that is not GitHub's: who has one does not want another.
+func (d *detector) detectCI() {
+	repo := os.DirFS(d.Repo)
+	if isDir(repo, ".github") {
+		return
+	}
+	for _, name := range []string{".gitlab-ci.yml", "bitbucket-pipelines.yml", ".circleci/config.yml", "azure-pipelines.yml", "Jenkinsfile", ".woodpecker.yml"} {
+		if isFile(repo, name) {
+			d.OtherCI = name
+			d.because("ci", "none", d.FromApp(name), 0, "another CI than GitHub's is used, so no workflows are written")
 			return
 		}
 	}
-	if n := major(m.Volta["node"]); n > 0 {
-		s.Node = strconv.Itoa(n)
-		s.because("node", s.Node, "package.json", m.line("volta", "node"), "volta's version")
-		return
-	}
-	if n := major(m.Engines["node"]); n > 0 {
-		s.Node = strconv.Itoa(n)
-		s.because("node", s.Node, "package.json", m.line("engines", "node"), "the lowest version that engines allows: "+m.Engines["node"])
-		return
-	}
-	s.Node = defaultNode
-	s.because("node", s.Node, "", 0, "default: no .nvmrc, .node-version, volta or engines names a version")
 }
 
-func (s *Stack) detectRouter(fsys fs.FS) error {
-	for _, dir := range []string{"src/app", "app"} {
-		if isDir(fsys, dir) {
-			s.AppDir = dir
-			s.because("app directory", dir, dir, 0, "the app router's folder")
-			return nil
-		}
-	}
-	// Next.js serves both routers side by side, if the folders are.
-	for _, dir := range []string{"src/pages", "pages"} {
-		if isDir(fsys, dir) {
-			s.AppDir = path.Join(path.Dir(dir), "app")
-			s.because("app directory", s.AppDir, dir, 0, "pages router: the health routes go into an app folder beside it")
-			return nil
-		}
-	}
-	return unknownStack("there is no app, src/app, pages or src/pages folder")
-}
-
-func (s *Stack) detectLanguage(fsys fs.FS) {
-	if isFile(fsys, "tsconfig.json") {
-		s.TypeScript = true
-		s.because("language", "TypeScript", "tsconfig.json", 0, "there is a tsconfig.json")
+func (d *detector) detectName(m *manifest) {
+	if d.App = sanitizeApp(m.Name); d.App != "" {
+		d.because("app name", d.App, "package.json", m.line("", "name"), "the package's name")
 		return
 	}
-	s.because("language", "JavaScript", "", 0, "there is no tsconfig.json")
+	if d.App = sanitizeApp(d.folder); d.App != "" {
+		d.because("app name", d.App, "", 0, "the folder's name: no package.json names one that can be used")
+		return
+	}
+	d.App = "app"
+	d.because("app name", d.App, "", 0, "neither package.json nor the folder has a name that can be used")
 }
 
-func (s *Stack) detectConfig(fsys fs.FS) {
-	for _, ext := range []string{"ts", "mjs", "js", "cjs", "mts"} {
-		name := "next.config." + ext
-		src, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			continue
+var (
+	exposed   = regexp.MustCompile(`(?mi)^EXPOSE\s+(\d+)`)
+	userLine  = regexp.MustCompile(`(?mi)^USER\s+(\S+)`)
+	fromLine  = regexp.MustCompile(`(?mi)^FROM\s+(\S+)`)
+	startLine = regexp.MustCompile(`(?mi)^(?:CMD|ENTRYPOINT)\s+.*$`)
+)
+
+// OwnDockerfile is what can be read off the user's Dockerfile.
+type OwnDockerfile struct {
+	Standalone bool // it ships Next.js's standalone output
+}
+
+// detectOwnFiles finds the Dockerfile and the compose file that are not init's.
+func (d *detector) detectOwnFiles() error {
+	for _, name := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml"} {
+		if isFile(d.app, name) {
+			d.OwnCompose = name
+			d.because("compose", name, name, 0, "it is kept, and no docker-compose.yml is written beside it")
 		}
-		s.Config = name
-		s.because("next.config", name, name, 0, "Next.js's configuration")
-		obj, err := findConfig(src)
-		if err != nil {
+	}
+	src, err := optional(d.app, "Dockerfile")
+	if err != nil || src == nil || d.written("Dockerfile") || d.replace {
+		return err
+	}
+	d.OwnDockerfile = &OwnDockerfile{Standalone: strings.Contains(string(src), "standalone")}
+	d.because("dockerfile", "your own", "Dockerfile", 1, "it is kept, and the other files are written around it; --force replaces it")
+	// Only the last stage is what runs.
+	last := 0
+	if all := fromLine.FindAllIndex(src, -1); len(all) > 0 {
+		last = all[len(all)-1][0]
+	}
+	final := src[last:]
+	if match := exposed.FindSubmatchIndex(final); match != nil {
+		_, _ = fmt.Sscan(string(final[match[2]:match[3]]), &d.Port)
+		d.because("port", fmt.Sprint(d.Port), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
+	}
+	users := userLine.FindAllSubmatch(final, -1)
+	if len(users) == 0 || slices.Contains([]string{"root", "0"}, string(users[len(users)-1][1])) {
+		d.Notes = append(d.Notes, "Dockerfile: the app runs as root; add a USER to its last stage")
+	}
+	if loc := startLine.FindIndex(final); loc != nil && migrating.Match(final[loc[0]:loc[1]]) {
+		d.Notes = append(d.Notes, fmt.Sprintf("Dockerfile:%d migrates whenever a container starts; move that to release.command in opsctl.yaml, which runs once and before the new version", lineAt(src, last+loc[0])))
+	}
+	return nil
+}
+
+// detectIgnored looks at a .dockerignore of the user's own, which is kept.
+func (d *detector) detectIgnored() {
+	src, err := fs.ReadFile(d.root, ".dockerignore")
+	if err != nil || d.written(d.FromApp(path.Join(d.Context, ".dockerignore"))) {
+		return
+	}
+	for line := range strings.Lines(string(src)) {
+		if strings.Contains(line, ".env") {
 			return
 		}
-		if p, ok := obj.props["basePath"]; ok && p.isString && strings.HasPrefix(p.value, "/") {
-			s.BasePath = strings.TrimRight(p.value, "/")
-			s.because("base path", s.BasePath, name, lineAt(src, p.start), "basePath of the configuration")
-		}
-		return
 	}
-	s.because("next.config", "none", "", 0, "one is written")
+	d.Notes = append(d.Notes, d.contextFile(".dockerignore")+" lets .env files into the image's build; add **/.env and **/.env.*")
 }
 
-var testDirs = regexp.MustCompile(`(^|/)(node_modules|\.next|\.git|dist|build|out|coverage|test|tests|e2e|__tests__|\.opsctl)$`)
+var testDirs = regexp.MustCompile(`(^|/)(node_modules|\.next|\.git|dist|build|out|coverage|test|tests|e2e|__tests__|\.opsctl|vendor|venv|__pycache__|testdata)$`)
 
 // skipDir tells whether a folder holds nothing of the running app.
 func skipDir(name string) bool { return testDirs.MatchString(name) }

@@ -5,59 +5,140 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // unsupported clients are named to the user: the health route has no check for them.
 var unsupported = []string{"@neondatabase/serverless", "@vercel/postgres", "@upstash/redis", "mysql2", "mongodb", "mongoose", "better-sqlite3"}
 
-func (s *Stack) detectServices(m *manifest) {
-	for _, name := range []string{"pg", "postgres"} {
-		if v, ok := m.Dependencies[name]; ok {
-			s.Postgres = name
-			s.because("postgres client", name+" "+v, "package.json", m.depLine(name), "a production dependency")
-			break
+// unit is a package whose dependencies end up in the app: the app itself, or a member
+// of its workspace.
+type unit struct {
+	dir string // seen from the app's folder
+	fs  fs.FS
+	m   *manifest
+}
+
+// units are the app, and then what it depends on in its workspace.
+func (d *detector) units(m *manifest) ([]unit, error) {
+	list := []unit{{".", d.app, m}}
+	if d.Workspace == nil {
+		return list, nil
+	}
+	for _, p := range d.Workspace.Needed {
+		sub, err := fs.Sub(d.root, p.Dir)
+		if err != nil {
+			return nil, err
+		}
+		member, err := readManifest(sub)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, unit{d.contextFile(p.Dir), sub, member})
+	}
+	return list, nil
+}
+
+// firstOf is the first of some packages that a manifest has in production.
+func (u unit) firstOf(names ...string) (name, version, file string, line int) {
+	for _, n := range names {
+		if v, ok := u.m.Dependencies[n]; ok {
+			return n, v, path.Join(u.dir, "package.json"), u.m.depLine(n)
 		}
 	}
-	for _, name := range []string{"redis", "ioredis"} {
-		if v, ok := m.Dependencies[name]; ok {
-			s.Redis, s.RedisMajor = name, major(v)
-			s.because("redis client", name+" "+v, "package.json", m.depLine(name), "a production dependency")
-			break
+	return "", "", "", 0
+}
+
+// detectServices finds what the app talks to. What a workspace's other packages depend
+// on is there, and cannot be imported by the health route, which is the app's.
+func (d *detector) detectServices(m *manifest) error {
+	units, err := d.units(m)
+	if err != nil {
+		return err
+	}
+	for _, u := range units {
+		if name, version, file, line := u.firstOf("pg", "postgres"); name != "" {
+			d.foundPostgres(u, name, version, file, line)
+		}
+		if name, version, file, line := u.firstOf("redis", "ioredis"); name != "" && d.Redis == "" {
+			d.because("redis client", name+" "+version, file, line, "a production dependency")
+			if d.Redis, d.RedisMajor = name, major(version); u.dir != "." {
+				d.Redis = "other"
+				d.Notes = append(d.Notes, "the health route does not check Redis, which only "+u.dir+" depends on: add "+name+" to the app's package.json and run init again")
+			}
+		}
+		for _, orm := range []struct{ dep, name string }{{"drizzle-orm", "drizzle"}, {"@prisma/client", "prisma"}, {"prisma", "prisma"}, {"knex", "knex"}} {
+			if v, ok := u.m.dep(orm.dep); ok && d.ORM == "" {
+				d.ORM, d.orm = orm.name, u
+				d.because("orm", orm.dep+" "+v, path.Join(u.dir, "package.json"), u.m.depLine(orm.dep), "a dependency")
+			}
+		}
+		if _, ok := u.m.dep("@clerk/nextjs"); ok && !d.Clerk {
+			d.Clerk = true
+			d.because("sign-in", "Clerk", path.Join(u.dir, "package.json"), u.m.depLine("@clerk/nextjs"), "a dependency")
 		}
 	}
-	for _, orm := range []struct{ dep, name string }{{"drizzle-orm", "drizzle"}, {"@prisma/client", "prisma"}, {"prisma", "prisma"}, {"knex", "knex"}} {
-		if v, ok := m.dep(orm.dep); ok {
-			s.ORM = orm.name
-			s.because("orm", orm.dep+" "+v, "package.json", m.depLine(orm.dep), "a dependency")
-			break
-		}
-	}
-	if _, ok := m.dep("@clerk/nextjs"); ok {
-		s.Clerk = true
-		s.because("sign-in", "Clerk", "package.json", m.depLine("@clerk/nextjs"), "a dependency")
-	}
-	if _, ok := m.dep("@sentry/nextjs"); ok {
-		s.Sentry = true
-		s.because("error tracking", "Sentry", "package.json", m.depLine("@sentry/nextjs"), "a dependency")
+	if _, ok := m.Dependencies["@sentry/nextjs"]; ok {
+		d.Sentry = true
+		d.because("error tracking", "Sentry", "package.json", m.depLine("@sentry/nextjs"), "a production dependency")
 	}
 	for _, name := range unsupported {
 		if _, ok := m.Dependencies[name]; ok {
-			s.Notes = append(s.Notes, "the health route does not check what "+name+" connects to; add a check for it")
+			d.Notes = append(d.Notes, "the health route does not check what "+name+" connects to; add a check for it")
 		}
 	}
+	return nil
 }
 
-func (s *Stack) detectMigrations(fsys fs.FS) error {
-	switch s.ORM {
-	case "prisma":
-		s.detectPrisma(fsys)
-		return nil
-	case "knex":
-		s.Notes = append(s.Notes, "Knex migrations are not run by the image yet; set release.command in opsctl.yaml to what runs them")
-		return nil
-	case "drizzle":
-		return s.detectDrizzle(fsys)
+func (d *detector) foundPostgres(u unit, name, version, file string, line int) {
+	if d.Migrations.Driver == "" {
+		d.Migrations.Driver = name
 	}
+	switch {
+	case d.Postgres != "" || u.dir != "." && d.OtherPostgres:
+		return
+	case u.dir == ".":
+		d.Postgres = name
+	default:
+		d.OtherPostgres = true
+		d.Notes = append(d.Notes, "the health route does not check PostgreSQL, which only "+u.dir+" depends on: add "+name+" to the app's package.json and run init again")
+	}
+	d.because("postgres client", name+" "+version, file, line, "a production dependency")
+}
+
+// detectMigrations finds out how the database's schema is brought up to date.
+func (d *detector) detectMigrations(*manifest) error {
+	u := d.orm
+	if u.fs == nil {
+		u = unit{dir: ".", fs: d.app}
+	} else if name, _, _, _ := u.firstOf("pg", "postgres"); name != "" {
+		d.Migrations.Driver = name
+	}
+	find := map[string]func(fs.FS) error{"prisma": d.detectPrisma, "knex": d.detectKnex, "drizzle": d.detectDrizzle}[d.ORM]
+	if find == nil {
+		find = d.detectSQL
+	}
+	before := len(d.Reasons)
+	if err := find(u.fs); err != nil {
+		return err
+	}
+	for i := range d.Reasons[before:] {
+		if r := &d.Reasons[before+i]; r.File != "" {
+			r.File = path.Join(u.dir, r.File)
+		}
+	}
+	d.Migrations.Home = u.dir
+	if d.Migrations.Kind != "" && d.OwnDockerfile != nil {
+		d.Notes = append(d.Notes, "your own Dockerfile is kept: set release.command in opsctl.yaml to what applies "+path.Join(u.dir, d.Migrations.Dir)+" in its image")
+	}
+	if d.Migrator() {
+		d.Release = []string{"node", "migrate.mjs"}
+	}
+	return nil
+}
+
+func (s *Stack) detectSQL(fsys fs.FS) error {
 	for _, dir := range []string{"db/migrations", "migrations", "database/migrations", "src/db/migrations", "sql/migrations"} {
 		names, err := fs.Glob(fsys, dir+"/*.sql")
 		if err != nil {
@@ -93,11 +174,11 @@ func (s *Stack) plainSQL(fsys fs.FS, dir string, names []string) error {
 		}
 		s.Migrations.RLS = s.Migrations.RLS || usesRLS(src)
 	}
-	if s.Postgres == "" {
+	if s.Migrations.Driver == "" {
 		s.because("migrations", "none", names[0], 0, "there are SQL files, and no PostgreSQL client among the dependencies")
 		return nil
 	}
-	if s.Postgres != "pg" {
+	if s.Migrations.Driver != "pg" {
 		s.because("migrations", "none", names[0], 0, "the migrator for plain SQL files needs pg")
 		s.Notes = append(s.Notes, "to have "+dir+" run by the image, add pg to the dependencies and run init again")
 		return nil
@@ -130,7 +211,7 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 		s.Notes = append(s.Notes, "Drizzle has no migrations in "+dir+" yet: run drizzle-kit generate, then init again")
 		return nil
 	}
-	if s.Postgres == "" {
+	if s.Migrations.Driver == "" {
 		s.because("migrations", "none", file, line, "Drizzle, and neither pg nor postgres is a dependency")
 		return nil
 	}
@@ -138,12 +219,8 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		src, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return err
-		}
-		s.Migrations.RLS = s.Migrations.RLS || usesRLS(src)
+	if err := s.scanRLS(fsys, names); err != nil {
+		return err
 	}
 	s.Migrations.Kind, s.Migrations.Dir = "drizzle", dir
 	if file == "" {
@@ -153,24 +230,104 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 	return nil
 }
 
-func (s *Stack) detectPrisma(fsys fs.FS) {
+func (s *Stack) detectPrisma(fsys fs.FS) error {
 	const file = "prisma/schema.prisma"
-	if src, err := fs.ReadFile(fsys, file); err == nil {
+	src, err := optional(fsys, file)
+	if err != nil {
+		return err
+	}
+	if src != nil {
 		s.PrismaDir = path.Dir(file)
 		s.because("prisma schema", file, file, 0, "copied before the install, whose postinstall may generate the client")
 		if loc := prismaPostgres.FindIndex(src); loc != nil {
-			s.PrismaPostgres = true
+			s.OtherPostgres = true
 			s.because("database", "PostgreSQL through Prisma", file, lineAt(src, loc[0]), "the datasource's provider")
 		}
 	}
-	s.because("migrations", "none", "", 0, "Prisma's are not run by the image yet")
-	s.Notes = append(s.Notes, "Prisma migrations are not run by the image yet: run prisma migrate deploy before opsctl deploy")
-	if s.PrismaPostgres && s.Postgres == "" {
-		s.Notes = append(s.Notes, "the health route does not check the database through Prisma; add pg to the dependencies and run init again")
+	names, err := fs.Glob(fsys, "prisma/migrations/*/migration.sql")
+	if err != nil {
+		return err
 	}
+	switch {
+	case !s.OtherPostgres:
+		s.because("migrations", "none", file, 0, "Prisma, and its datasource is not PostgreSQL")
+		s.Notes = append(s.Notes, "init runs Prisma's migrations for PostgreSQL only; set release.command in opsctl.yaml to what runs yours")
+	case len(names) == 0:
+		s.because("migrations", "none", file, 0, "Prisma, and there is no prisma/migrations/*/migration.sql")
+		s.Notes = append(s.Notes, "Prisma has no migrations yet: run prisma migrate dev, then init again; prisma db push leaves nothing that a deploy can run")
+	default:
+		s.Migrations.Kind, s.Migrations.Dir = "prisma", "prisma/migrations"
+		s.because("migrations", "Prisma in "+s.Migrations.Dir, names[0], 0, "a folder of migrations")
+		return s.scanRLS(fsys, names)
+	}
+	return nil
+}
+
+// scanRLS looks for row-level security in migrations.
+func (s *Stack) scanRLS(fsys fs.FS, names []string) error {
+	for _, name := range names {
+		src, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		s.Migrations.RLS = s.Migrations.RLS || usesRLS(src)
+	}
+	return nil
 }
 
 var prismaPostgres = regexp.MustCompile(`provider\s*=\s*"(postgresql|postgres)"`)
+
+var (
+	knexDir   = regexp.MustCompile(`\bdirectory\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
+	knexTable = regexp.MustCompile(`\btableName\s*:\s*["']([A-Za-z0-9_]+)["']`)
+	knexFile  = regexp.MustCompile(`\.(js|cjs|mjs|ts|cts|mts)$`)
+)
+
+func (s *Stack) detectKnex(fsys fs.FS) error {
+	dir, file, line := "migrations", "", 0
+	for _, ext := range []string{"js", "ts", "cjs", "mjs"} {
+		src, err := optional(fsys, "knexfile."+ext)
+		if err != nil {
+			return err
+		}
+		if src == nil {
+			continue
+		}
+		file = "knexfile." + ext
+		if match := knexDir.FindSubmatchIndex(src); match != nil {
+			dir, line = path.Clean(string(src[match[2]:match[3]])), lineAt(src, match[2])
+		}
+		if match := knexTable.FindSubmatch(src); match != nil {
+			s.Migrations.Table = string(match[1])
+		}
+		break
+	}
+	names, err := fs.Glob(fsys, dir+"/*")
+	if err != nil {
+		return err
+	}
+	var scripts []string
+	for _, name := range names {
+		if ext := path.Ext(name); knexFile.MatchString(name) && !strings.HasSuffix(name, ".d.ts") && !slices.Contains(scripts, ext) {
+			scripts = append(scripts, ext)
+		}
+	}
+	switch {
+	case len(scripts) == 0:
+		s.because("migrations", "none", file, line, "Knex, and there is no migration in "+dir)
+		s.Notes = append(s.Notes, "Knex has no migrations in "+dir+" yet: run knex migrate:make, then init again")
+		return nil
+	case s.Migrations.Driver != "pg":
+		s.because("migrations", "none", file, line, "Knex, and pg is no production dependency")
+		return nil
+	}
+	s.Migrations.Kind, s.Migrations.Dir, s.Migrations.Extensions = "knex", dir, scripts
+	if file == "" {
+		file = names[0]
+	}
+	s.because("migrations", "Knex in "+dir, file, line, "a folder of migrations")
+	return s.scanRLS(fsys, slices.DeleteFunc(names, func(n string) bool { return !knexFile.MatchString(n) }))
+}
 
 func usesRLS(sql []byte) bool {
 	return bytes.Contains(bytes.ToLower(sql), []byte("row level security"))

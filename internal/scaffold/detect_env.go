@@ -1,12 +1,13 @@
 package scaffold
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -15,8 +16,11 @@ const maxSource = 1 << 20
 
 var (
 	envDot     = regexp.MustCompile(`process\.env(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])`)
+	envGo      = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\(\s*"([A-Za-z_][A-Za-z0-9_]*)"`)
+	envPython  = regexp.MustCompile(`(?:os\.environ\[\s*|(?:os\.environ\.get|os\.getenv|env(?:\.\w+)?|config)\(\s*)["']([A-Z_][A-Z0-9_]*)["']`)
 	codeFile   = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts)$`)
-	testFile   = regexp.MustCompile(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.`)
+	sourceFile = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts|go|py)$`)
+	testFile   = regexp.MustCompile(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.|_test\.go$|^test_.*\.py$|_test\.py$|^conftest\.py$`)
 	secretName = regexp.MustCompile(`SECRET|TOKEN|PASSWORD|PRIVATE|CREDENTIAL|_KEY$|_DSN$|_URL$`)
 )
 
@@ -32,7 +36,8 @@ var providedPrefix = []string{"NEXT_RUNTIME", "NEXT_PHASE", "__NEXT", "npm_", "F
 var catalogued = map[string]bool{
 	"DATABASE_URL": true, "DIRECT_DATABASE_URL": true, "TEST_DATABASE_URL": true, "POSTGRES_PASSWORD": true, "REDIS_URL": true,
 	"NEXT_PUBLIC_APP_URL": true, "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY": true, "CLERK_SECRET_KEY": true, "CLERK_WEBHOOK_SECRET": true,
-	"SENTRY_DSN": true, "SENTRY_AUTH_TOKEN": true,
+	"SENTRY_DSN": true, "SENTRY_AUTH_TOKEN": true, "SENTRY_ENVIRONMENT": true, "SENTRY_TRACES_SAMPLE_RATE": true, "SENTRY_RELEASE": true,
+	"NEXT_PUBLIC_SENTRY_DSN": true, "NEXT_PUBLIC_SENTRY_ENVIRONMENT": true,
 }
 
 func isProvided(name string) bool {
@@ -45,47 +50,69 @@ func isProvided(name string) bool {
 // scanSources lists the variables that the code reads, and the folders that it refers
 // to. Files that init writes are left out, so that a second run sees what the first
 // one saw.
-func (s *Stack) scanSources(fsys fs.FS) error {
-	own := map[string]bool{s.HealthFile(): true, s.LivezFile(): true, migrateScript: true}
+func (d *detector) scanSources() error {
 	seen := map[string]EnvUse{}
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+	if err := d.scanTree(".", d.app, seen); err != nil {
+		return err
+	}
+	if d.Workspace != nil {
+		for _, p := range d.Workspace.Needed {
+			sub, err := fs.Sub(d.root, p.Dir)
+			if err != nil {
+				return err
+			}
+			if err := d.scanTree(d.contextFile(p.Dir), sub, seen); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(seen)) {
+		use := seen[n]
+		d.Env = append(d.Env, use)
+		d.because("variable", n, use.File, use.Line, "the code reads it")
+	}
+	for _, other := range []string{"POSTGRES_URL", "POSTGRES_PRISMA_URL", "PG_URL", "DB_URL"} {
+		if d.HasEnv(other) && !d.HasEnv("DATABASE_URL") {
+			d.Notes = append(d.Notes, "the code reads "+other+" and not DATABASE_URL, which the written files use: set both, or rename it")
+		}
+	}
+	return nil
+}
+
+// scanTree scans one package, whose folder is dir as the app's sees it.
+func (d *detector) scanTree(dir string, fsys fs.FS, seen map[string]EnvUse) error {
+	return fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if name != "." && (skipDir(name) || strings.HasPrefix(d.Name(), ".")) {
+		if e.IsDir() {
+			if name != "." && (skipDir(name) || strings.HasPrefix(e.Name(), ".")) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		code := codeFile.MatchString(name)
-		if own[name] || !d.Type().IsRegular() || testFile.MatchString(path.Base(name)) || !code && !styleFile.MatchString(name) {
+		code, shown := sourceFile.MatchString(name), path.Join(dir, name)
+		if d.ours(shown) || !e.Type().IsRegular() || testFile.MatchString(path.Base(name)) || !code && !styleFile.MatchString(name) {
 			return nil
 		}
-		src, err := readSource(fsys, name, d)
+		src, err := readSource(fsys, name, e)
 		if err != nil {
 			return err
 		}
 		if code {
-			scanEnv(src, name, seen)
+			scanEnv(src, shown, seen)
+			d.scanValidation(src, shown)
 		}
-		s.scanFolders(src, name)
+		if dir == "." && d.JavaScript() {
+			d.scanFolders(src, name)
+		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	names := make([]string, 0, len(seen))
-	for n := range seen {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		use := seen[n]
-		s.Env = append(s.Env, use)
-		s.because("variable", n, use.File, use.Line, "the code reads it")
-	}
-	return nil
+}
+
+// ours tells whether a file, seen from the app's folder, is one that init writes.
+func (d *detector) ours(name string) bool {
+	return d.written(name) || name == d.HealthFile() || name == d.LivezFile() || name == d.MigrateScript()
 }
 
 // readSource reads a file, unless it is too large to be somebody's source: then nil.
@@ -101,7 +128,14 @@ func readSource(fsys fs.FS, name string, d fs.DirEntry) ([]byte, error) {
 }
 
 func scanEnv(src []byte, name string, seen map[string]EnvUse) {
-	for _, m := range envDot.FindAllSubmatchIndex(src, -1) {
+	pattern := envDot
+	switch path.Ext(name) {
+	case ".go":
+		pattern = envGo
+	case ".py":
+		pattern = envPython
+	}
+	for _, m := range pattern.FindAllSubmatchIndex(src, -1) {
 		group := 2
 		if m[2] < 0 {
 			group = 4
@@ -114,56 +148,21 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 	}
 }
 
-var migrating = regexp.MustCompile(`\bmigrate\b|db:push|db push|drizzle-kit`)
+// validation matches the libraries that check the whole environment when the module is
+// loaded, which Next.js's build does.
+var validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
 
-// detectBuild decides what the image's build runs: package.json's script, unless it
-// would need a database.
-func (s *Stack) detectBuild(m *manifest) {
-	script, ok := m.Scripts["build"]
-	switch {
-	case !ok:
-		s.because("build", "next build", "", 0, "package.json has no build script")
-	case migrating.MatchString(script):
-		s.because("build", "next build", "package.json", m.line("scripts", "build"), "the build script migrates a database, which an image build must not: "+script)
-		s.Notes = append(s.Notes, "the image runs next build and not the build script, which migrates: that is the release command's part")
-	default:
-		s.BuildScript = true
-		s.because("build", script, "package.json", m.line("scripts", "build"), "the build script")
+// scanValidation finds what would make the image's build ask for an environment.
+func (d *detector) scanValidation(src []byte, file string) {
+	if d.Kind != NextJS {
+		return
 	}
-	for _, dep := range []string{"@t3-oss/env-nextjs", "@t3-oss/env-core"} {
-		if _, ok := m.dep(dep); ok {
-			s.SkipEnvValidation = true
-			s.because("build", "SKIP_ENV_VALIDATION=1", "package.json", m.depLine(dep), "the environment is validated while building, and the image build has none")
-			break
-		}
+	if i := bytes.Index(src, []byte("SKIP_ENV_VALIDATION")); i >= 0 && !d.SkipEnvValidation {
+		d.SkipEnvValidation, d.ValidatesEnv = true, false
+		d.because("build", "SKIP_ENV_VALIDATION=1", file, lineAt(src, i), "the code's own switch to build without an environment")
+	}
+	if loc := validation.FindIndex(src); loc != nil && !d.SkipEnvValidation && !d.ValidatesEnv {
+		d.ValidatesEnv = true
+		d.because("build", "placeholders", file, lineAt(src, loc[0]), "the environment is validated when this is loaded, so the build gets values of the right form")
 	}
 }
-
-var protects = regexp.MustCompile(`auth\.protect\(|auth\(\)\.protect\(|createRouteMatcher|withAuth\(`)
-
-// notes adds what only the user can do.
-func (s *Stack) notes(fsys fs.FS, m *manifest) {
-	src := strings.TrimSuffix(s.AppDir, "app")
-	for _, base := range []string{"middleware", "proxy"} {
-		for _, ext := range []string{".ts", ".js"} {
-			file := src + base + ext
-			code, err := fs.ReadFile(fsys, file)
-			if err != nil {
-				continue
-			}
-			if loc := protects.FindIndex(code); loc != nil {
-				s.Notes = append(s.Notes, fmt.Sprintf("%s:%d asks for a sign-in: leave %s, %s/livez and webhooks out of it", file, lineAt(code, loc[0]), s.HealthPath(), s.BasePath))
-			}
-		}
-	}
-	for _, other := range []string{"POSTGRES_URL", "POSTGRES_PRISMA_URL", "PG_URL", "DB_URL"} {
-		if s.HasEnv(other) && !s.HasEnv("DATABASE_URL") {
-			s.Notes = append(s.Notes, "the code reads "+other+" and not DATABASE_URL, which the written files use: set both, or rename it")
-		}
-	}
-	if start, ok := m.Scripts["start"]; ok && customServer.MatchString(start) {
-		s.Notes = append(s.Notes, fmt.Sprintf("package.json:%d starts a server of your own (%s); the image runs Next.js's standalone server instead", m.line("scripts", "start"), start))
-	}
-}
-
-var customServer = regexp.MustCompile(`\b(server|index)\.(js|ts|mjs|cjs)\b|\btsx?\s`)

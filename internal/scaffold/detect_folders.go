@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -10,15 +9,15 @@ import (
 
 // spareFolders are folders at the top that hold a build's output or tests as a rule,
 // and that the image's build does not see, unless something refers to them.
-var spareFolders = []string{"out", "build", "dist", "test"}
+var spareFolders = []string{"out", "build", "dist", "test", "docs"}
 
 var (
 	// A text such as "../dist/x", "@/test/data" or url(build/x.svg); a bare "test" is a word like any other.
-	folderInText = regexp.MustCompile("[\"'`(](?:(?:\\.{1,2}|[@~#])?/)*(out|build|dist|test)/|[\"'`](?:(?:\\.{1,2}|[@~#])/)+(out|build|dist|test)[\"'`]")
+	folderInText = regexp.MustCompile("[\"'`(](?:(?:\\.{1,2}|[@~#])?/)*(out|build|dist|test|docs)/|[\"'`](?:(?:\\.{1,2}|[@~#])/)+(out|build|dist|test|docs)[\"'`]")
 	// path.join(process.cwd(), "build", ...)
-	folderInJoin = regexp.MustCompile("\\b(?:join|resolve)\\(.*[\"'`](out|build|dist|test)[\"'`]")
+	folderInJoin = regexp.MustCompile("\\b(?:join|resolve)\\(.*[\"'`](out|build|dist|test|docs)[\"'`]")
 	// node build/x.js, cp -r ./dist; a bare build is a word of next's own.
-	folderInScript = regexp.MustCompile(`(?:^|[\s=:/"'])(out|build|dist|test)/|\./(out|build|dist|test)(?:[\s"';&|)]|$)`)
+	folderInScript = regexp.MustCompile(`(?:^|[\s=:/"'])(out|build|dist|test|docs)/|\./(out|build|dist|test|docs)(?:[\s"';&|)]|$)`)
 
 	styleFile = regexp.MustCompile(`\.(css|scss|sass|less|mdx?)$`)
 	// What the compiler resolves; outDir and exclude name folders that are not read.
@@ -54,7 +53,7 @@ func matched(src []byte, m []int) string {
 }
 
 // detectFolders looks where no code is: package.json and the compiler's settings.
-func (s *Stack) detectFolders(fsys fs.FS, m *manifest) error {
+func (s *detector) detectFolders(m *manifest) error {
 	scripts := append([]string{"prebuild", "build", "postbuild"}, installScripts...)
 	for _, name := range scripts {
 		script := []byte(m.Scripts[name])
@@ -74,7 +73,7 @@ func (s *Stack) detectFolders(fsys fs.FS, m *manifest) error {
 		s.uses(matched(m.Imports, match), "package.json", m.line("", "imports"))
 	}
 	for _, file := range []string{"tsconfig.json", "jsconfig.json"} {
-		src, err := optional(fsys, file)
+		src, err := optional(s.app, file)
 		if err != nil {
 			return err
 		}

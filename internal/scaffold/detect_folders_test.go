@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 func TestDetectUsedFolders(t *testing.T) {
@@ -20,6 +21,7 @@ func TestDetectUsedFolders(t *testing.T) {
 		{"joined", map[string]string{"lib/a.ts": `readFileSync(path.join(process.cwd(), "out", "x"))`}, "out"},
 		{"a template", map[string]string{"lib/a.ts": "import(`./build/${name}`)"}, "build"},
 		{"a style sheet", map[string]string{"app/a.css": `@import url(../dist/a.css);`}, "dist"},
+		{"a folder of pages", map[string]string{"lib/a.ts": `readdirSync(path.join(process.cwd(), "docs"))`}, "docs"},
 		{"a page of text", map[string]string{"app/page.mdx": `import A from "../build/a"`}, "build"},
 		{"the build script", map[string]string{"package.json": `{"scripts": {"build": "node ./build/x.js && next build"}, ` + next + `}`}, "build"},
 		{"an install script", map[string]string{"package.json": `{"scripts": {"prepare": "node ./dist"}, ` + next + `}`}, "dist"},
@@ -63,7 +65,7 @@ func TestDockerignoreNamesTestCodeAlone(t *testing.T) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	for _, not := range []string{"docs", "README.md", "**/*.test.*", "**/*.spec.*", "**/*.spec.json"} {
+	for _, not := range []string{"README.md", "**/*.test.*", "**/*.spec.*", "**/*.spec.json"} {
 		if slices.Contains(lines, not) {
 			t.Errorf("%s is dropped, and a page may read it", not)
 		}
@@ -75,7 +77,7 @@ func TestDockerignoreNamesTestCodeAlone(t *testing.T) {
 
 func rendering(t *testing.T, s *Stack, path string) string {
 	t.Helper()
-	files, err := render(newView(s, opts))
+	files, err := render(newView(s, opts), fstest.MapFS{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,10 @@ func TestInstallCommands(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &Stack{PM: tt.pm, InstallScripts: strings.Fields(tt.scripts), SkipEnvValidation: tt.skip}
+			s := &Stack{Places: Places{Context: ".", Dir: "."}, PM: tt.pm, SkipEnvValidation: tt.skip}
+			for name := range strings.FieldsSeq(tt.scripts) {
+				s.InstallScripts = append(s.InstallScripts, InstallScript{Dir: ".", Name: name, Text: "x"})
+			}
 			if got := s.InstallCommands(); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}

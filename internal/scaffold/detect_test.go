@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -30,6 +31,17 @@ func repoFS(changes map[string]string) fstest.MapFS {
 
 const gone = "\x00"
 
+// detect is Detect for an app that is a repository of its own, on any file system.
+func detect(fsys fs.FS, folder string) (*Stack, error) {
+	s := &Stack{Places: Places{Repo: "/repo", Context: ".", Dir: "."}}
+	r, err := readRecord(fsys)
+	if err != nil {
+		return nil, err
+	}
+	d := &detector{Stack: s, app: fsys, root: fsys, folder: folder, written: r.has}
+	return s, d.detect()
+}
+
 func TestDetectRefuses(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -37,17 +49,16 @@ func TestDetectRefuses(t *testing.T) {
 		code    errs.Code
 		want    string
 	}{
-		{"nothing", map[string]string{"package.json": gone}, errs.CheckFailed, "no package.json"},
+		{"nothing", map[string]string{"package.json": gone}, errs.CheckFailed, "there is no package.json, go.mod"},
 		{"no next", map[string]string{"package.json": `{}`}, errs.CheckFailed, "does not depend on next"},
 		{"next for development only", map[string]string{"package.json": `{"devDependencies": {"next": "16"}}`}, errs.CheckFailed, "development dependency"},
 		{"no pages", map[string]string{"app/page.js": gone}, errs.CheckFailed, "no app, src/app"},
 		{"no lockfile", map[string]string{"package-lock.json": gone}, errs.CheckFailed, "no lockfile"},
-		{"a workspace", map[string]string{"package-lock.json": gone, "package.json": `{"dependencies": {"next": "1"}, "workspaces": ["a"]}`}, errs.CheckFailed, "workspace"},
-		{"yarn", map[string]string{"package-lock.json": gone, "yarn.lock": ""}, errs.CheckFailed, "yarn is not supported yet"},
-		{"bun", map[string]string{"package-lock.json": gone, "bun.lock": ""}, errs.CheckFailed, "bun is not supported yet"},
+		{"no lockfile for the package manager", map[string]string{"package-lock.json": gone, "package.json": `{"dependencies": {"next": "16"}, "packageManager": "yarn@4.1.0"}`}, errs.CheckFailed, "its lockfile is not beside"},
+		{"another package manager", map[string]string{"package-lock.json": gone, "package.json": `{"dependencies": {"next": "16"}, "packageManager": "ultra@4.1.0"}`}, errs.CheckFailed, "packageManager is ultra"},
 		{"two lockfiles", map[string]string{"pnpm-lock.yaml": ""}, errs.CheckFailed, "two lockfiles: pnpm-lock.yaml and package-lock.json"},
-		{"another manager's lockfile", map[string]string{"package.json": `{"dependencies": {"next": "1"}, "packageManager": "pnpm@10.0.0"}`}, errs.CheckFailed, "packageManager is pnpm"},
-		{"a range as version", map[string]string{"package.json": "{\"dependencies\": {\"next\": \"1\"},\n \"packageManager\": \"npm@^11\"}"}, errs.Usage, "package.json:2: packageManager"},
+		{"another manager's lockfile", map[string]string{"package.json": `{"dependencies": {"next": "16"}, "packageManager": "pnpm@10.0.0"}`}, errs.CheckFailed, "packageManager is pnpm"},
+		{"a range as version", map[string]string{"package.json": "{\"dependencies\": {\"next\": \"16\"},\n \"packageManager\": \"npm@^11\"}"}, errs.Usage, "package.json:2: packageManager"},
 		{"broken", map[string]string{"package.json": "{\n  \"name\": \"x\",\n}"}, errs.Usage, "package.json:3"},
 		{"wrong type", map[string]string{"package.json": "{\n  \"name\": 3\n}"}, errs.Usage, "package.json:2"},
 	}
@@ -113,7 +124,8 @@ func TestDetectFindsTheRightMigrator(t *testing.T) {
 		{"Drizzle elsewhere", map[string]string{"package.json": `{"dependencies": {"next": "16", "pg": "8", "drizzle-orm": "1"}}`,
 			"drizzle.config.ts": "export default { out: './db/m' }", "db/m/meta/_journal.json": "{}"}, "drizzle", ""},
 		{"Drizzle without migrations", map[string]string{"package.json": `{"dependencies": {"next": "16", "pg": "8", "drizzle-orm": "1"}}`}, "", "drizzle-kit generate"},
-		{"Knex", map[string]string{"package.json": `{"dependencies": {"next": "16", "pg": "8", "knex": "3"}}`}, "", "Knex"},
+		{"Knex", map[string]string{"package.json": `{"dependencies": {"next": "16", "pg": "8", "knex": "3"}}`, "migrations/1.js": ""}, "knex", ""},
+		{"Knex without migrations", map[string]string{"package.json": `{"dependencies": {"next": "16", "pg": "8", "knex": "3"}}`}, "", "knex migrate:make"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -198,7 +210,7 @@ func FuzzPackageJSON(f *testing.F) {
 		if !ValidApp(s.App) {
 			t.Errorf("app name %q", s.App)
 		}
-		if _, err := render(newView(s, opts)); err != nil {
+		if _, err := render(newView(s, opts), fstest.MapFS{}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -15,15 +15,18 @@ import (
 
 // manifest is the part of package.json that detection reads.
 type manifest struct {
-	Name            string            `json:"name"`
-	PackageManager  string            `json:"packageManager"`
-	Engines         map[string]string `json:"engines"`
-	Volta           map[string]string `json:"volta"`
-	Scripts         map[string]string `json:"scripts"`
-	Dependencies    map[string]string `json:"dependencies"`
-	DevDependencies map[string]string `json:"devDependencies"`
-	Workspaces      json.RawMessage   `json:"workspaces"`
-	Imports         json.RawMessage   `json:"imports"`
+	Name             string            `json:"name"`
+	PackageManager   string            `json:"packageManager"`
+	Engines          map[string]string `json:"engines"`
+	Volta            map[string]string `json:"volta"`
+	Scripts          map[string]string `json:"scripts"`
+	Dependencies     map[string]string `json:"dependencies"`
+	DevDependencies  map[string]string `json:"devDependencies"`
+	PeerDependencies map[string]string `json:"peerDependencies"`
+	Main             string            `json:"main"`
+	Type             string            `json:"type"`
+	Workspaces       json.RawMessage   `json:"workspaces"`
+	Imports          json.RawMessage   `json:"imports"`
 
 	src []byte
 }
@@ -119,9 +122,10 @@ func major(version string) int {
 }
 
 // unknownStack is the error for a repository that init cannot serve.
-func unknownStack(format string, args ...any) error {
-	return errs.New(errs.CheckFailed, "this is not an app that opsctl init knows: %s", fmt.Sprintf(format, args...)).
+func unknownStack(why string) error {
+	return errs.New(errs.CheckFailed, "this is not an app that opsctl init knows: %s", why).
 		WithHint("%s", strings.TrimSpace(`
-looked for a Next.js app: package.json that depends on next, an app or pages folder (also under src),
-and pnpm-lock.yaml or package-lock.json beside it. Run init in the folder that holds package.json.`))
+looked for: Next.js (package.json that depends on next); a Node.js server (a start script that runs a file with node);
+Go (go.mod and one package main); Django or FastAPI (pyproject.toml or requirements.txt that names it); any other
+app with a Dockerfile. Run init in the app's own folder, or write a Dockerfile and run it again.`))
 }

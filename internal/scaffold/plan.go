@@ -6,8 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-
-	"github.com/rogpeppe/go-internal/diff"
+	"path/filepath"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -15,23 +14,31 @@ import (
 // Action is what init would do with a file.
 type Action string
 
-// The actions. Only Create and Edit are carried out without being asked for.
+// The actions. Create, Update, Merge and Edit are carried out without being asked for.
 const (
-	Create  Action = "create"  // it is not there
-	Same    Action = "same"    // it is there, as init would write it
-	Edit    Action = "edit"    // the user's file, with a few lines added
-	Differs Action = "differs" // it is there and says something else
-	Refuse  Action = "refuse"  // it needs a change that init cannot make safely
+	Create   Action = "create"   // it is not there
+	Same     Action = "same"     // it is there, as init would write it
+	Update   Action = "update"   // it is there as init last wrote it, and init has something new
+	Merge    Action = "merge"    // both have changed it, in different places
+	Edit     Action = "edit"     // the user's file, with a few lines added
+	Differs  Action = "differs"  // the user's, or changed by the user since init last wrote it; nothing is new
+	Conflict Action = "conflict" // both have changed the same lines
+	Removed  Action = "removed"  // init wrote it and the user took it away
+	Obsolete Action = "obsolete" // init wrote it and would not do so any more
+	Refuse   Action = "refuse"   // it needs a change that init cannot make safely
 )
 
 // Change is one file of the plan.
 type Change struct {
 	Path   string `json:"path"` // relative to the repository, with slashes
 	Action Action `json:"action"`
-	Why    string `json:"why,omitempty"` // for Edit and Refuse
-	Old    []byte `json:"-"`             // what stands there; nil when nothing does
-	New    []byte `json:"-"`             // what init would write
+	Why    string `json:"why,omitempty"`
+	Old    []byte `json:"-"` // what stands there; nil when nothing does
+	New    []byte `json:"-"` // what would stand there
 	Diff   string `json:"diff,omitempty"`
+
+	name     string // as the record has it: seen from the app's folder
+	rendered []byte // what init writes, before a merge; nil for an edit
 }
 
 // The schema, and the example that is made from it.
@@ -40,63 +47,103 @@ const (
 	exampleFile = ".env.example"
 )
 
-// Plan compares what init would write with what is in dir, in the order in which
-// it is shown. It changes nothing.
-func Plan(dir string, s *Stack, opts Options) ([]Change, error) {
-	root, err := os.OpenRoot(dir)
+// planner compares what init would write with what is in the repository.
+type planner struct {
+	stack  *Stack
+	root   *os.Root // the repository
+	record *record
+	plan   []Change
+}
+
+// Plan compares what init would write with what is in the repository, in the order in
+// which it is shown. It changes nothing.
+func Plan(s *Stack, opts Options) ([]Change, error) {
+	root, err := os.OpenRoot(s.Repo)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
 	}
 	defer root.Close()
-	files, err := render(newView(s, opts))
+	app := os.DirFS(filepath.Join(s.Repo, filepath.FromSlash(s.Dir)))
+	rec, err := readRecord(app)
 	if err != nil {
 		return nil, err
 	}
-	var plan []Change
+	files, err := render(newView(s, opts), app)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{stack: s, root: root, record: rec}
 	for _, f := range files {
-		c, err := compare(root, f.path, f.data)
+		c, err := p.compare(f.path, f.data)
 		if err != nil {
 			return nil, err
 		}
-		plan = append(plan, c)
+		p.plan = append(p.plan, c)
 		if f.path == schemaFile {
-			ex, err := planExample(root, c)
+			ex, err := p.example(c)
 			if err != nil {
 				return nil, err
 			}
-			plan = append(plan, ex)
+			p.plan = append(p.plan, ex)
 		}
 	}
-	for _, edit := range []func(*os.Root, *Stack) (*Change, error){planNextConfig, planGitignore} {
-		c, err := edit(root, s)
-		if err != nil {
+	for _, edit := range []func(Options) error{p.nextConfig, p.gitignore, p.obsolete} {
+		if err := edit(opts); err != nil {
 			return nil, err
 		}
-		if c != nil {
-			plan = append(plan, *c)
-		}
 	}
-	return plan, nil
+	return p.plan, nil
 }
 
-// compare makes the change for a file that init renders.
-func compare(root *os.Root, name string, data []byte) (Change, error) {
-	c := Change{Path: name, New: data}
-	old, why, err := current(root, name)
-	switch {
-	case err != nil:
+// at is a path, seen from the app's folder, in the repository.
+func (p *planner) at(name string) string { return path.Join(p.stack.Dir, name) }
+
+// compare makes the change for a file that init renders: a three-way comparison of
+// what init last wrote, what stands there, and what it would write.
+func (p *planner) compare(name string, data []byte) (Change, error) {
+	c := Change{Path: p.at(name), name: name, New: data, rendered: data}
+	old, why, err := current(p.root, c.Path)
+	if err != nil {
 		return c, err
+	}
+	c.Old = old
+	base, written := p.record.files[name]
+	switch {
 	case why != "":
 		c.Action, c.Why = Refuse, why
+	case old == nil && written:
+		c.Action, c.Why = Removed, "you took it away; --force writes it again"
 	case old == nil:
 		c.Action = Create
 	case bytes.Equal(old, data):
-		c.Action, c.Old = Same, old
+		c.Action = Same
+	case !written:
+		c.Action = Differs
+	case bytes.Equal(base, data):
+		c.Action, c.Why = Differs, "with your changes"
+	case bytes.Equal(base, old):
+		c.Action = Update
 	default:
-		c.Action, c.Old = Differs, old
+		c.threeWay(base)
 	}
-	c.Diff = c.unified()
+	if c.Diff == "" {
+		c.Diff = c.unified()
+	}
 	return c, nil
+}
+
+// threeWay brings init's changes into a file that the user has changed as well.
+func (c *Change) threeWay(base []byte) {
+	if merged, ok := merge(base, c.Old, c.rendered); ok {
+		c.Action, c.New, c.Why = Merge, merged, "your changes and init's"
+		if bytes.Equal(merged, c.Old) {
+			c.Action, c.Why = Differs, "with your changes" // and init's are among them
+		}
+		return
+	}
+	c.Action = Conflict
+	c.Why = "you and init changed the same lines: take over what you want of the diff, then --keep; or --force"
+	c.Diff = unified(c.Path, base, c.rendered) // what is new, and not what the user has made of it
 }
 
 // current reads a file of the repository; nil when it is not there. The text says
@@ -145,78 +192,48 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// unified is the change as a unified diff; "" when nothing changes.
+// unified is the change as a unified diff; "" when nothing would change.
 func (c Change) unified() string {
-	if c.Action == Same || c.Action == Refuse {
+	switch c.Action {
+	case Same, Refuse, Removed, Obsolete:
 		return ""
 	}
-	oldName := "a/" + c.Path
-	if c.Action == Create {
-		oldName = "/dev/null"
-	}
-	return string(diff.Diff(oldName, c.Old, "b/"+c.Path, c.New))
+	return unified(c.Path, c.Old, c.New)
 }
 
-// planExample renders .env.example from the schema that will be in place: the
-// user's own where there is one.
-func planExample(root *os.Root, schema Change) (Change, error) {
+// example renders .env.example from the schema that will be in place: the user's own
+// where there is one.
+func (p *planner) example(schema Change) (Change, error) {
 	src := schema.New
-	if schema.Old != nil {
+	if schema.Action == Differs || schema.Action == Conflict {
 		src = schema.Old
 	}
 	data, why := example(src)
 	if why != "" {
-		return Change{Path: exampleFile, Action: Refuse, Why: why}, nil
+		return Change{Path: p.at(exampleFile), name: exampleFile, Action: Refuse, Why: why}, nil
 	}
-	return compare(root, exampleFile, data)
+	return p.compare(exampleFile, data)
 }
 
-func planNextConfig(root *os.Root, s *Stack) (*Change, error) {
-	if s.Config == "" {
-		return nil, nil
+// obsolete lists what init wrote once and would not write any more.
+func (p *planner) obsolete(Options) error {
+	planned := map[string]bool{}
+	for _, c := range p.plan {
+		planned[c.name] = true
 	}
-	old, why, err := current(root, s.Config)
-	if err != nil {
-		return nil, err
+	for _, name := range p.record.names() {
+		if planned[name] {
+			continue
+		}
+		c := Change{Path: p.at(name), name: name, Action: Obsolete, Why: "init wrote it and no longer would: remove it when you do not need it"}
+		old, _, err := current(p.root, c.Path)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			c.Old = old
+			p.plan = append(p.plan, c)
+		}
 	}
-	c := &Change{Path: s.Config, Old: old}
-	if why != "" {
-		c.Action, c.Why = Refuse, why
-		return c, nil
-	}
-	edit := addStandalone(old)
-	c.New = edit.src
-	switch {
-	case edit.refused != "":
-		c.Action, c.Why = Refuse, edit.refused
-	case bytes.Equal(edit.src, old):
-		c.Action = Same
-	default:
-		c.Action, c.Why = Edit, `output: "standalone" is what the image runs`
-	}
-	c.Diff = c.unified()
-	return c, nil
-}
-
-func planGitignore(root *os.Root, _ *Stack) (*Change, error) {
-	old, why, err := current(root, ".gitignore")
-	if err != nil {
-		return nil, err
-	}
-	c := &Change{Path: ".gitignore", Old: old}
-	if why != "" {
-		c.Action, c.Why = Refuse, why
-		return c, nil
-	}
-	c.New = editGitignore(old)
-	switch {
-	case old == nil:
-		c.Action = Create
-	case bytes.Equal(old, c.New):
-		c.Action = Same
-	default:
-		c.Action, c.Why = Edit, ".env stays out of git, .env.example and .env.schema belong into it"
-	}
-	c.Diff = c.unified()
-	return c, nil
+	return nil
 }

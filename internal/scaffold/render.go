@@ -2,199 +2,264 @@ package scaffold
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"net/url"
+	"io/fs"
+	"os"
 	"path"
-	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"text/template"
 
 	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/templates"
 )
 
-// migrateScript is the migrator's source in the user's repository; in the image it
-// is bundled to migrate.mjs.
-const migrateScript = "scripts/migrate.mjs"
-
-// esbuild bundles the migrator, inside the image's build only.
-const esbuildVersion = "0.28.2"
-
-// Options are the choices that detection cannot make.
-type Options struct {
-	App      string // overrides Stack.App; "" keeps it
-	Platform string // "fly"
-	Region   string // of the platform, for instance "fra"
-}
-
-// View is what the templates see: the stack, the options, and what follows from both.
-type View struct {
-	*Stack
-	App      string
-	Platform string
-	Region   string
-
-	InstallPM      string   // what npm installs globally, for instance "pnpm@12.21.0"; "" for nothing
-	BuildCommand   string   // what the image's build runs
-	PublicEnv      []string // NEXT_PUBLIC_ variables, which are build arguments
-	OtherEnv       []EnvView
-	MigrateScript  string
-	Esbuild        string
-	Database       string // local database and role
-	ManifestImport string // package.json as the health route imports it
-	Clerk, Sentry  bool   // any of its variables is used
-}
-
-// EnvView is a variable that only the code knows.
-type EnvView struct {
-	Name   string
-	File   string
-	Secret bool
-}
-
-func newView(s *Stack, opts Options) View {
-	v := View{
-		Stack: s, App: s.App, Platform: opts.Platform, Region: opts.Region,
-		MigrateScript: migrateScript, Esbuild: esbuildVersion,
-	}
-	if opts.App != "" {
-		v.App = opts.App
-	}
-	v.Database = databaseName(v.App)
-	if s.PM.Version != "" {
-		v.InstallPM = s.PM.Name + "@" + s.PM.Version
-	}
-	v.BuildCommand = s.PM.Name + " run build"
-	if !s.BuildScript {
-		v.BuildCommand = map[string]string{"pnpm": "pnpm exec next build", "npm": "npx next build"}[s.PM.Name]
-	}
-	depth := strings.Count(s.HealthFile(), "/")
-	v.ManifestImport = strings.Repeat("../", depth) + "package.json"
-	v.Clerk = v.HasEnv("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY") || v.HasEnv("CLERK_SECRET_KEY") || v.HasEnv("CLERK_WEBHOOK_SECRET")
-	v.Sentry = s.Sentry || s.HasEnv("SENTRY_DSN")
-	v.PublicEnv, v.OtherEnv = splitEnv(&v)
-	return v
-}
-
-// HasEnv tells whether the app reads the variable, in its own code or through a package.
-func (v View) HasEnv(name string) bool {
-	if v.Stack.Clerk && (name == "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY" || name == "CLERK_SECRET_KEY") {
-		return true
-	}
-	return v.Stack.HasEnv(name)
-}
-
-func splitEnv(v *View) (public []string, other []EnvView) {
-	for name := range catalogued {
-		if strings.HasPrefix(name, "NEXT_PUBLIC_") && v.HasEnv(name) {
-			public = append(public, name)
-		}
-	}
-	for _, e := range v.Env {
-		if catalogued[e.Name] {
-			continue
-		}
-		pub := strings.HasPrefix(e.Name, "NEXT_PUBLIC_")
-		if pub {
-			public = append(public, e.Name)
-		}
-		other = append(other, EnvView{Name: e.Name, File: e.File, Secret: !pub && secretName.MatchString(e.Name)})
-	}
-	sort.Strings(public)
-	return public, other
-}
-
-// reservedRole matches the names that PostgreSQL keeps for itself, quoted or not, and
-// those that its image has created already.
-var reservedRole = regexp.MustCompile(`^(postgres|template0|template1|public|none|pg_.*)$`)
-
-// databaseName is the app's name as that of its local database and role.
-func databaseName(app string) string {
-	name := strings.ReplaceAll(app, "-", "_")
-	if reservedRole.MatchString(name) {
-		return "app_" + name
-	}
-	return name
-}
-
-// LocalPassword is the local database's password in docker-compose.yml: that of .env,
-// or the one of the schema's examples, so that both fit without being set.
-func (v View) LocalPassword() string { return "${POSTGRES_PASSWORD:-" + v.Database + "}" }
-
-// LocalDatabaseURL is the URL inside docker-compose.yml; the password is compose's to
-// fill in, and the schema keeps it to characters that need no escape here.
-func (v View) LocalDatabaseURL(host string) string {
-	return fmt.Sprintf("postgresql://%s:%s@%s:5432/%s", v.Database, v.LocalPassword(), host, v.Database)
-}
-
-// ExampleDatabaseURL is a URL for the database of docker-compose.yml, from outside.
-func (v View) ExampleDatabaseURL(database string) string {
-	u := url.URL{Scheme: "postgresql", User: url.UserPassword(v.Database, v.Database), Host: "localhost:5432", Path: "/" + database}
-	return u.String()
-}
-
 // rendered is one file as init would write it.
 type rendered struct {
-	path string
+	path string // seen from the app's folder
 	data []byte
 }
 
-// files lists what is rendered, in the order it is shown.
-func (v View) files() [][2]string {
-	list := [][2]string{
-		{"opsctl.yaml", "opsctl/opsctl.yaml.tmpl"},
-		{"Dockerfile", "docker/Dockerfile.tmpl"},
-		{".dockerignore", "docker/dockerignore.tmpl"},
-		{"docker-compose.yml", "compose/docker-compose.yml.tmpl"},
-		{schemaFile, "env/env.schema.tmpl"},
+// target is a file and the template that it is made from.
+type target struct{ path, template string }
+
+// targets lists what is rendered, in the order it is shown.
+func (v View) targets() []target {
+	list := []target{{"opsctl.yaml", "opsctl/opsctl.yaml.tmpl"}}
+	if v.OwnDockerfile == nil {
+		list = append(list, target{"Dockerfile", "docker/" + v.dockerTemplate() + ".Dockerfile.tmpl"}, target{v.Dockerignore(), "docker/dockerignore.tmpl"})
 	}
-	if v.Platform == "fly" {
-		list = append(list, [2]string{"fly.toml", "fly/fly.toml.tmpl"})
+	if v.OwnCompose == "" {
+		list = append(list, target{"docker-compose.yml", "compose/docker-compose.yml.tmpl"})
 	}
-	list = append(list,
-		[2]string{v.HealthFile(), "nextjs/health.route.tmpl"},
-		[2]string{v.LivezFile(), "nextjs/livez.route.tmpl"})
-	if v.Migrator() {
-		list = append(list, [2]string{migrateScript, "migrate/" + v.Migrations.Kind + ".mjs.tmpl"})
-	}
-	if v.Config == "" {
-		name := "next.config.mjs"
-		if n := major(v.Next); v.TypeScript && (n == 0 || n >= 15) { // older ones read no .ts
-			name = "next.config.ts"
+	list = append(list, target{schemaFile, "env/env.schema.tmpl"})
+	for _, p := range []target{{"fly.toml", "fly"}, {"railway.json", "railway"}, {"render.yaml", "render"}} {
+		if len(v.On(p.template)) > 0 {
+			name := p.path
+			if p.template == "render" { // Render looks for it there
+				name = path.Join(v.RepoFromApp(), name)
+			}
+			list = append(list, target{name, p.template + "/" + p.path + ".tmpl"})
 		}
-		list = append(list, [2]string{name, "nextjs/" + name + ".tmpl"})
 	}
-	return append(list, [2]string{"docs/deployment.md", "docs/deployment.md.tmpl"})
+	if v.Kind == NextJS {
+		list = append(list, v.nextTargets()...)
+	}
+	if v.Migrator() {
+		list = append(list, target{v.MigrateScript(), "migrate/" + v.Migrations.Kind + ".mjs.tmpl"})
+	}
+	list = append(list, target{"docs/deployment.md", "docs/deployment.md.tmpl"})
+	return append(list, v.workflows()...)
 }
 
-// render renders every file of the view.
-func render(v View) ([]rendered, error) {
-	var out []rendered
-	for _, f := range v.files() {
-		data, err := renderOne(f[1], v)
-		if err != nil {
-			return nil, fmt.Errorf("render %s: %w", f[0], err)
+func (v View) dockerTemplate() string {
+	switch {
+	case v.Standalone():
+		return "nextjs"
+	case v.JavaScript():
+		return "node"
+	case v.Kind == Go:
+		return "go"
+	}
+	return "python"
+}
+
+func (v View) nextTargets() []target {
+	list := []target{{v.HealthFile(), "nextjs/health.route.tmpl"}, {v.LivezFile(), "nextjs/livez.route.tmpl"}}
+	if v.Config == "" && v.Standalone() {
+		name := "next.config.mjs"
+		if n := v.NextMajor(); v.TypeScript && (n == 0 || n >= 15) { // older ones read no .ts
+			name = "next.config.ts"
 		}
-		out = append(out, rendered{path.Clean(f[0]), data})
+		list = append(list, target{name, "nextjs/" + name + ".tmpl"})
+	}
+	return append(list, v.sentryTargets()...)
+}
+
+// sentryTargets are Sentry's files, unless the app has some of its own.
+func (v View) sentryTargets() []target {
+	if !v.SentryFiles() {
+		return nil
+	}
+	ext := v.RoutesExt()
+	list := []target{
+		{v.SrcDir() + "instrumentation" + ext, "instrumentation"},
+		{v.SrcDir() + "instrumentation-client" + ext, "instrumentation-client"},
+		{v.SrcDir() + "lib/sentry-tenant" + ext, "sentry-tenant"},
+		{"sentry.options" + ext, "sentry.options"},
+		{"sentry.server.config" + ext, "sentry.server.config"},
+		{"sentry.edge.config" + ext, "sentry.edge.config"},
+		{"sentry.browser.config" + ext, "sentry.browser.config"},
+	}
+	page := target{v.AppDir + "/global-error" + ext + "x", "global-error"}
+	if !v.AppRouter() {
+		page = target{v.SrcDir() + "pages/_error" + ext + "x", "error.page"}
+	}
+	list = append(list, page)
+	for i := range list {
+		list[i].template = "nextjs/sentry/" + list[i].template + ".tmpl"
+	}
+	return list
+}
+
+// workflows are GitHub's, which reads them in one place of a repository only: an app
+// that is a folder of one has its name in theirs.
+func (v View) workflows() []target {
+	if v.OtherCI != "" {
+		return nil
+	}
+	names := []string{"ci"}
+	if len(v.Deployed()) > 0 {
+		names = append(names, "deploy")
+	}
+	if v.HasPostgres() {
+		names = append(names, "backup")
+	}
+	var list []target
+	for _, name := range names {
+		list = append(list, target{path.Join(v.RepoFromApp(), ".github/workflows", v.WorkflowPrefix()+name+".yml"), "github/" + name + ".yml.tmpl"})
+	}
+	return list
+}
+
+// render renders every file of the view. A template in the app's .opsctl/templates is
+// used in place of opsctl's own of the same name.
+func render(v View, app fs.FS) ([]rendered, error) {
+	own, err := ownTemplates(app)
+	if err != nil {
+		return nil, err
+	}
+	var out []rendered
+	for _, t := range v.targets() {
+		data, err := renderOne(t.template, v, own)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rendered{path.Clean(t.path), data})
 	}
 	return out, nil
 }
 
-func renderOne(name string, v View) ([]byte, error) {
-	t, err := template.New(path.Base(name)).
-		Funcs(template.FuncMap{"join": strings.Join}).
-		Option("missingkey=error").
-		ParseFS(templates.FS, name)
+// templatesDir is where the user's own templates are.
+const templatesDir = ".opsctl/templates"
+
+// ownTemplates are the user's own, by name. One that replaces nothing is an error: it
+// would never be used.
+func ownTemplates(app fs.FS) (map[string]string, error) {
+	own := map[string]string{}
+	err := fs.WalkDir(app, templatesDir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		short := strings.TrimPrefix(name, templatesDir+"/")
+		if _, err := fs.Stat(templates.FS, short); err != nil {
+			return errs.New(errs.Usage, "%s replaces no template of opsctl", name).
+				WithHint("%s", templateHint(short))
+		}
+		src, err := fs.ReadFile(app, name)
+		own[short] = string(src)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return own, nil
+	}
+	return own, err
+}
+
+func templateHint(name string) string {
+	if near := errs.Closest(name, Templates()); near != "" {
+		return "did you mean " + near + "? `opsctl init --copy-template NAME` makes a copy to start from"
+	}
+	return "`opsctl init --list-templates` lists their names"
+}
+
+// Templates are the names of opsctl's own templates.
+func Templates() []string {
+	var names []string
+	_ = fs.WalkDir(templates.FS, ".", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			names = append(names, name)
+		}
+		return nil // they are compiled in
+	})
+	slices.Sort(names)
+	return names
+}
+
+// CopyTemplate copies one of opsctl's templates to where the app's own are, and returns
+// its path in dir. A copy that is there already is not touched.
+func CopyTemplate(dir, name string) (string, error) {
+	src, err := fs.ReadFile(templates.FS, name)
+	if err != nil {
+		return "", errs.New(errs.Usage, "there is no template %q", name).WithHint("%s", templateHint(name))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", errs.Wrap(err, errs.NotFound, "open the repository")
+	}
+	defer root.Close()
+	file := path.Join(templatesDir, name)
+	old, why, err := current(root, file)
+	switch {
+	case err != nil:
+		return "", err
+	case why != "" || old != nil:
+		return "", errs.New(errs.Conflict, "%s is there already", file).WithHint("change it; or remove it first, to start again")
+	}
+	return file, write(root, file, src, nil)
+}
+
+func renderOne(name string, v View, own map[string]string) ([]byte, error) {
+	t, err := parseTemplate(name, own)
 	if err != nil {
 		return nil, err
 	}
 	var buf bytes.Buffer
 	if err := t.Execute(&buf, v); err != nil {
-		return nil, err
+		return nil, templateError(name, own, err)
 	}
 	return buf.Bytes(), nil
+}
+
+// parseTemplate parses a template and the parts of its folder that it may include.
+func parseTemplate(name string, own map[string]string) (*template.Template, error) {
+	parts, err := fs.Glob(templates.FS, path.Dir(name)+"/*.part.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	t := template.New(name).Funcs(template.FuncMap{"join": strings.Join}).Option("missingkey=error")
+	if strings.HasPrefix(name, "github/") {
+		t = t.Delims("[[", "]]") // braces are GitHub's own
+	}
+	for _, n := range append(parts, name) {
+		src, ok := own[n]
+		if !ok {
+			data, err := fs.ReadFile(templates.FS, n)
+			if err != nil {
+				return nil, err
+			}
+			src = string(data)
+		}
+		target := t
+		if n != name {
+			target, src = t.New(n), strings.TrimRight(src, "\n")
+		}
+		if _, err := target.Parse(src); err != nil {
+			return nil, templateError(n, own, err)
+		}
+	}
+	return t, nil
+}
+
+// templateError names the user's file where the template is theirs.
+func templateError(name string, own map[string]string, err error) error {
+	if _, ok := own[name]; !ok {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	return errs.Wrap(err, errs.Usage, "%s/%s", templatesDir, name).
+		WithHint("correct it; or remove it, and opsctl's own is used")
 }
 
 // example renders .env.example from a schema. A schema that has errors gives none: the

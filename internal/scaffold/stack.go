@@ -6,34 +6,68 @@ import (
 	"strings"
 )
 
+// Kind is what an app is made with. Its text is opsctl.yaml's stack.
+type Kind string
+
+// The kinds, in the order in which they are looked for.
+const (
+	NextJS     Kind = "nextjs"
+	Go         Kind = "go"
+	Django     Kind = "django"
+	FastAPI    Kind = "fastapi"
+	Node       Kind = "node"
+	Dockerfile Kind = "docker" // anything else that has a Dockerfile of its own
+)
+
 // Stack is what Detect found out about a repository.
 type Stack struct {
+	Places
+	Kind       Kind
 	App        string // name for platforms: lower-case letters, digits and dashes
+	Port       int    // that the image listens on
+	HealthPath string // readiness, as a client asks for it
+	LivePath   string // liveness: asks no service
+
 	Next       string // version range of next in package.json
 	Node       string // major version for the image, for instance "20"
 	PM         PackageManager
-	AppDir     string // the app router's folder, "app" or "src/app"
+	Workspace  *Workspace // nil for an app that is no member of one
+	AppDir     string     // the app router's folder, "app" or "src/app"
 	TypeScript bool
 	Config     string // name of next.config.*; "" when there is none
 	BasePath   string // basePath of next.config, "" or for instance "/erp"
+	Dist       string // distDir of next.config, usually ".next"
+	Server     *Server
+	Go         GoProgram
+	Python     PythonProgram
+
+	// OwnDockerfile is the user's, which is kept; nil where init renders one.
+	OwnDockerfile *OwnDockerfile
+	OwnSentry     string // a file of Sentry's that is the user's; "" when there is none
+	OtherCI       string // the file of another CI than GitHub's, where there is none of GitHub's; ""
+	OwnCompose    string // the user's compose file under another name than ours; "" when there is none
 
 	Postgres string // driver: "pg", "postgres" (postgres.js), or "" when there is none
-	// PrismaPostgres: Prisma's datasource is PostgreSQL, with or without a driver that the health route can use.
-	PrismaPostgres bool
-	Redis          string // client: "redis", "ioredis", or ""
-	RedisMajor     int    // major version of the client, 0 when unknown
-	ORM            string // "drizzle", "prisma", "knex", or ""
-	Clerk          bool
-	Sentry         bool
-	Migrations     Migrations
-	PrismaDir      string // folder of schema.prisma; "" without Prisma
+	// OtherPostgres: PostgreSQL is used, with or without a driver that the health route can use.
+	OtherPostgres bool
+	Redis         string // client: "redis", "ioredis", or ""
+	RedisMajor    int    // major version of the client, 0 when unknown
+	ORM           string // "drizzle", "prisma", "knex", or ""
+	Clerk         bool
+	Sentry        bool
+	Migrations    Migrations
+	Release       []string // what brings the database up to date in the image; nil for nothing
+	PrismaDir     string   // folder of schema.prisma; "" without Prisma
 
 	ManifestFiles     []string // what the package manager needs to install, package.json first
-	InstallScripts    []string // package.json's scripts that an install runs, in the order they run
+	ManifestDirs      []string // folders of the same kind
+	InstallScripts    []InstallScript
 	UsedFolders       []string // spareFolders that something refers to
 	NpmrcSecret       bool     // .npmrc holds a token and may enter no layer
 	BuildScript       bool     // package.json has a build script that is safe to run without a database
 	SkipEnvValidation bool     // the environment is validated while building, with the usual switch to skip it
+	ValidatesEnv      bool     // the environment is validated while building, and nothing skips it
+	Scripts           []string // package.json's scripts by name, for CI
 	Env               []EnvUse // variables read in the code, by name
 
 	Reasons []Reason // how each of the above was decided
@@ -42,16 +76,24 @@ type Stack struct {
 
 // PackageManager is the program that installs the dependencies.
 type PackageManager struct {
-	Name     string // "pnpm" or "npm"
+	Name     string // "pnpm", "npm", "yarn" or "bun"
 	Version  string // exact; "" for the npm that comes with Node
 	Lockfile string
+	Berry    bool   // yarn 2 or later
+	Program  string // yarn's own file in the repository, relative to the build context; "" when there is none
+	// PlugAndPlay: yarn installs no node_modules unless it is told to.
+	PlugAndPlay bool
 }
 
 // Migrations says how the database's schema is brought up to date.
 type Migrations struct {
-	Kind string // "sql", "drizzle", or "" when init renders no migrator
-	Dir  string
-	RLS  bool // a file turns row-level security on
+	Kind       string // "sql", "drizzle", "knex", "prisma", or "" when init renders no migrator
+	Dir        string
+	Home       string   // the package that they belong to, seen from the app's folder: "." unless it is another member of the workspace
+	Driver     string   // that package's PostgreSQL client: "pg", "postgres" or ""
+	Extensions []string // of Knex's migrations, for instance ".js"
+	Table      string   // the book-keeping table, where it is not the tool's default
+	RLS        bool     // a file turns row-level security on
 }
 
 // EnvUse is a variable that the code reads.
@@ -82,9 +124,6 @@ func (s *Stack) RoutesExt() string {
 	return ".js"
 }
 
-// HealthPath is the readiness route as a client asks for it.
-func (s *Stack) HealthPath() string { return s.BasePath + "/api/health" }
-
 // HealthFile is the readiness route's file.
 func (s *Stack) HealthFile() string {
 	return path.Join(s.AppDir, "api", "health", "route"+s.RoutesExt())
@@ -94,10 +133,21 @@ func (s *Stack) HealthFile() string {
 func (s *Stack) LivezFile() string { return path.Join(s.AppDir, "livez", "route"+s.RoutesExt()) }
 
 // Migrator tells whether a migrator is rendered.
-func (s *Stack) Migrator() bool { return s.Migrations.Kind != "" }
+func (s *Stack) Migrator() bool { return s.Migrations.Kind != "" && s.OwnDockerfile == nil }
+
+// MigrateScript is the migrator's source; in the image it is bundled to migrate.mjs.
+func (s *Stack) MigrateScript() string { return path.Join(s.Migrations.Home, "scripts/migrate.mjs") }
+
+// JavaScript tells whether the app is built by a package manager of Node's.
+func (s *Stack) JavaScript() bool { return s.Kind == NextJS || s.Kind == Node }
+
+// Standalone tells whether the image runs Next.js's own standalone server.
+func (s *Stack) Standalone() bool {
+	return s.Kind == NextJS && s.Server == nil && s.OwnDockerfile == nil
+}
 
 // HasPostgres tells whether the app keeps its data in PostgreSQL.
-func (s *Stack) HasPostgres() bool { return s.Postgres != "" || s.PrismaPostgres }
+func (s *Stack) HasPostgres() bool { return s.Postgres != "" || s.OtherPostgres }
 
 // HasEnv tells whether the app reads the variable.
 func (s *Stack) HasEnv(name string) bool {

@@ -28,16 +28,18 @@ func TestComposeFileLoads(t *testing.T) {
 			name = "example-erp"
 		}
 		t.Run(name, func(t *testing.T) {
-			dir := repo(t, file)
-			stack := initRepo(t, dir)
-			project := load(t, dir, "POSTGRES_PASSWORD=local\n")
+			stack := initRepo(t, repo(t, file), "")
+			if stack.OwnCompose != "" {
+				t.Skipf("%s is the repository's own", stack.OwnCompose)
+			}
+			project := load(t, filepath.Join(stack.Repo, stack.Dir), "POSTGRES_PASSWORD=local\n")
 			got := project.ServiceNames()
 			slices.Sort(got)
 			if want := wanted(stack); !slices.Equal(got, want) {
 				t.Errorf("services %v, want %v", got, want)
 			}
 			for _, s := range project.Services {
-				checkService(t, s)
+				checkService(t, stack, s)
 			}
 			if strings.Contains(project.Configs["app-role"].Content, "local") {
 				t.Errorf("the password is spliced into %q", project.Configs["app-role"].Content)
@@ -46,11 +48,11 @@ func TestComposeFileLoads(t *testing.T) {
 	}
 }
 
-// repo writes a shape, or the example where file is "".
+// repo writes a shape, or the example where file is "", and returns the app's folder.
 func repo(t *testing.T, file string) string {
 	t.Helper()
 	dir := t.TempDir()
-	files := examples.ERP()
+	files, app := examples.ERP(), ""
 	if file != "" {
 		a, err := txtar.ParseFile(file)
 		if err != nil {
@@ -59,24 +61,31 @@ func repo(t *testing.T, file string) string {
 		if files, err = txtar.FS(a); err != nil {
 			t.Fatal(err)
 		}
+		for line := range strings.Lines(string(a.Comment)) {
+			if in, ok := strings.CutPrefix(line, "dir: "); ok {
+				app = strings.TrimSpace(in)
+			}
+		}
 	}
 	if err := examples.Write(dir, files); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return filepath.Join(dir, app)
 }
 
-func initRepo(t *testing.T, dir string) *scaffold.Stack {
+func initRepo(t *testing.T, dir, app string) *scaffold.Stack {
 	t.Helper()
-	stack, err := scaffold.Detect(dir)
+	stack, err := scaffold.Detect(dir, scaffold.DetectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := scaffold.Plan(dir, stack, scaffold.Options{Platform: "fly", Region: "fra"})
+	plan, err := scaffold.Plan(stack, scaffold.Options{
+		App: app, Environments: []scaffold.Environment{{Name: "production", Platform: "fly", Region: "fra", Instances: 2}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := scaffold.Apply(t.Context(), dir, plan, scaffold.ApplyOptions{}); err != nil {
+	if _, err := scaffold.Apply(t.Context(), stack, plan, scaffold.ApplyOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return stack
@@ -103,7 +112,7 @@ func load(t *testing.T, dir, content string) *types.Project {
 
 func wanted(s *scaffold.Stack) []string {
 	want := []string{"app"}
-	if s.Migrator() {
+	if s.Release != nil {
 		want = append(want, "migrate")
 	}
 	if s.HasPostgres() {
@@ -115,7 +124,7 @@ func wanted(s *scaffold.Stack) []string {
 	return want
 }
 
-func checkService(t *testing.T, s types.ServiceConfig) {
+func checkService(t *testing.T, stack *scaffold.Stack, s types.ServiceConfig) {
 	t.Helper()
 	if s.HealthCheck == nil {
 		t.Errorf("%s has no health check", s.Name)
@@ -128,7 +137,12 @@ func checkService(t *testing.T, s types.ServiceConfig) {
 	if s.Name != "app" && s.Name != "migrate" {
 		return
 	}
-	if v := s.Environment["NODE_ENV"]; v == nil || *v != "production" {
+	if s.Build != nil {
+		if _, err := os.Stat(filepath.Join(s.Build.Context, s.Build.Dockerfile)); err != nil {
+			t.Errorf("%s is built from what is not there: %v", s.Name, err)
+		}
+	}
+	if v := s.Environment["NODE_ENV"]; stack.JavaScript() && (v == nil || *v != "production") {
 		t.Errorf("%s runs with NODE_ENV %v", s.Name, v)
 	}
 	if v := s.Environment["DATABASE_URL"]; v != nil && !strings.Contains(*v, ":local@postgres:5432/") {

@@ -16,7 +16,6 @@ import (
 	"github.com/opsctl/opsctl/internal/envcheck"
 	"github.com/opsctl/opsctl/internal/execx"
 	"github.com/opsctl/opsctl/internal/postgres"
-	"github.com/opsctl/opsctl/internal/scaffold"
 )
 
 // TestDatabaseIsSetUp runs the rendered SQL as the postgres image does, with psql on a
@@ -82,17 +81,7 @@ func startCluster(t *testing.T) (cluster *postgres.Cluster, psql string) {
 func composeFor(t *testing.T, app, password string) *types.Project {
 	t.Helper()
 	dir := repo(t, "")
-	stack, err := scaffold.Detect(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := scaffold.Plan(dir, stack, scaffold.Options{App: app, Platform: "fly", Region: "fra"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := scaffold.Apply(t.Context(), dir, plan, scaffold.ApplyOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	initRepo(t, dir, app)
 	env := ""
 	if password != "" {
 		env = "POSTGRES_PASSWORD='" + strings.ReplaceAll(password, "'", `\'`) + "'\n"
@@ -126,7 +115,7 @@ func signIn(t *testing.T, cluster *postgres.Cluster, database, password string) 
 // TestPasswordIsOptionalEverywhere: what env check lets pass, compose starts with.
 func TestPasswordIsOptionalEverywhere(t *testing.T) {
 	dir := repo(t, "")
-	initRepo(t, dir)
+	initRepo(t, dir, "")
 	for _, tt := range []struct {
 		env  string
 		fine bool

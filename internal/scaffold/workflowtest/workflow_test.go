@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,13 +16,15 @@ import (
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/opsctl/opsctl/internal/scaffold"
 )
 
 // view has the fields of init's view that the workflows use.
 type view struct {
 	App, Node, Workdir, OpsctlVersion                          string
 	TestCommand, LintCommand, TypecheckCommand, InstallCommand string
-	PM                                                         struct{ Name, Version string }
+	PM                                                         packageManager
 	HasPostgres                                                bool
 	Migrations                                                 struct{ RLS bool }
 	Environments                                               []environment
@@ -29,6 +32,18 @@ type view struct {
 }
 
 type environment struct{ Name, Platform, Region string }
+
+type packageManager struct{ Name, Version string }
+
+func (p packageManager) Tool() string {
+	return scaffold.PackageManager{Name: p.Name, Version: p.Version, Berry: p.Name == "yarn" && !strings.HasPrefix(p.Version, "1.")}.Tool()
+}
+
+func (v view) Context() string { return "." }
+
+func (v view) InRepo(name string) string { return path.Join(v.Workdir, name) }
+
+func (v view) Deployed() []environment { return v.Environments }
 
 func (v view) HasEnv(name string) bool { return slices.Contains(v.env, name) }
 

@@ -1,0 +1,244 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/scaffold/nextconfig"
+)
+
+// defaultNode is the image's Node when the repository asks for none: the oldest
+// line that Next.js 16 and the current clients all run on.
+const defaultNode = "22"
+
+// oldestNext is the first version with route handlers, which the health routes are.
+var oldestNext = [2]int{13, 4}
+
+// oldestSentry is the first version of @sentry/nextjs with @sentry/nextjs/config, where
+// version 11 has its wrapper.
+var oldestSentry = [2]int{10, 73}
+
+// detectNext is the detection of a Next.js app.
+func (d *detector) detectNext(m *manifest) (bool, error) {
+	next, ok := m.Dependencies["next"]
+	if !ok {
+		return false, nil
+	}
+	d.Kind, d.Next = NextJS, next
+	d.because("stack", "next "+next, "package.json", m.line("dependencies", "next"), "a production dependency")
+	if v := majorMinor(next); v[0] > 0 && (v[0] < oldestNext[0] || v[0] == oldestNext[0] && v[1] < oldestNext[1]) {
+		return true, unknownStack(fmt.Sprintf("package.json:%d: next %s has no route handlers, which the health routes need; 13.4 is the first that has", m.line("dependencies", "next"), next))
+	}
+	steps := []func(*manifest) error{
+		d.detectJavaScript, d.detectRouter, d.detectConfig, d.detectServer,
+		d.detectServices, d.detectSentry, d.detectMigrations, d.detectBuild, d.detectFolders,
+	}
+	for _, step := range steps {
+		if err := step(m); err != nil {
+			return true, err
+		}
+	}
+	d.HealthPath, d.LivePath = d.BasePath+"/api/health", d.BasePath+"/livez"
+	d.nextNotes(m)
+	return true, nil
+}
+
+// detectJavaScript finds what every app with a package.json has.
+func (d *detector) detectJavaScript(m *manifest) error {
+	if err := d.detectWorkspace(d.root, m); err != nil {
+		return err
+	}
+	if err := d.detectPackageManager(d.root, m); err != nil && d.OwnDockerfile == nil {
+		return err
+	}
+	for _, name := range []string{"lint", "typecheck", "test"} {
+		if _, ok := m.Scripts[name]; ok {
+			d.Scripts = append(d.Scripts, name)
+		}
+	}
+	d.detectNodeVersion(m)
+	d.TypeScript = isFile(d.app, "tsconfig.json")
+	if d.TypeScript {
+		d.because("language", "TypeScript", "tsconfig.json", 0, "there is a tsconfig.json")
+	} else {
+		d.because("language", "JavaScript", "", 0, "there is no tsconfig.json")
+	}
+	return nil
+}
+
+func (d *detector) detectNodeVersion(m *manifest) {
+	use := func(fsys fs.FS, at func(string) string, m *manifest) bool {
+		for _, name := range []string{".nvmrc", ".node-version"} {
+			src, err := fs.ReadFile(fsys, name)
+			if n := major(strings.TrimPrefix(strings.TrimSpace(string(src)), "v")); err == nil && n > 0 {
+				d.Node = strconv.Itoa(n)
+				d.because("node", d.Node, at(name), 1, "the version the repository is developed with")
+				return true
+			}
+		}
+		if n := major(m.Volta["node"]); n > 0 {
+			d.Node = strconv.Itoa(n)
+			d.because("node", d.Node, at("package.json"), m.line("volta", "node"), "volta's version")
+			return true
+		}
+		if n := major(m.Engines["node"]); n > 0 {
+			d.Node = strconv.Itoa(n)
+			d.because("node", d.Node, at("package.json"), m.line("engines", "node"), "the lowest version that engines allows: "+m.Engines["node"])
+			return true
+		}
+		return false
+	}
+	if use(d.app, path.Clean, m) {
+		return
+	}
+	if d.Nested() {
+		if owner, err := readManifest(d.root); err == nil && use(d.root, d.contextFile, owner) {
+			return
+		}
+	}
+	d.Node = defaultNode
+	d.because("node", d.Node, "", 0, "default: no .nvmrc, .node-version, volta or engines names a version")
+}
+
+func (d *detector) detectRouter(*manifest) error {
+	for _, dir := range []string{"src/app", "app"} {
+		if isDir(d.app, dir) {
+			d.AppDir = dir
+			d.because("app directory", dir, dir, 0, "the app router's folder")
+			return nil
+		}
+	}
+	// Next.js serves both routers side by side, if the folders are.
+	for _, dir := range []string{"src/pages", "pages"} {
+		if isDir(d.app, dir) {
+			d.AppDir = path.Join(path.Dir(dir), "app")
+			d.because("app directory", d.AppDir, dir, 0, "pages router: the health routes go into an app folder beside it")
+			return nil
+		}
+	}
+	return unknownStack("package.json depends on next, and there is no app, src/app, pages or src/pages folder")
+}
+
+func (d *detector) detectConfig(*manifest) error {
+	d.Dist = ".next"
+	for _, ext := range []string{"js", "mjs", "ts", "cjs", "mts"} { // Next.js's own order first
+		name := "next.config." + ext
+		src, err := fs.ReadFile(d.app, name)
+		if err != nil {
+			continue
+		}
+		d.Config = name
+		d.because("next.config", name, name, 0, "Next.js's configuration")
+		facts, err := nextconfig.Read(name, src)
+		if err != nil {
+			return nil // the edit says what is not understood
+		}
+		if facts.Output == "export" {
+			return errs.New(errs.CheckFailed, "%s:%d sets output to export: a static site, which needs no server and no image", name, facts.OutputLine).
+				WithHint("put what `next build` writes to out on any file host; or remove the line, and run init again")
+		}
+		if strings.HasPrefix(facts.BasePath, "/") {
+			d.BasePath = strings.TrimRight(facts.BasePath, "/")
+			d.because("base path", d.BasePath, name, facts.BasePathLine, "basePath of the configuration")
+		}
+		if facts.DistDir != "" {
+			d.Dist = path.Clean(facts.DistDir)
+			d.because("build output", d.Dist, name, facts.DistDirLine, "distDir of the configuration")
+		}
+		return nil
+	}
+	d.because("next.config", "none", "", 0, "one is written")
+	return nil
+}
+
+var protects = regexp.MustCompile(`auth\.protect\(|auth\(\)\.protect\(|createRouteMatcher|withAuth\(`)
+
+// nextNotes adds what only the user can do.
+func (d *detector) nextNotes(*manifest) {
+	src := strings.TrimSuffix(d.AppDir, "app")
+	for _, base := range []string{"middleware", "proxy"} {
+		for _, ext := range []string{".ts", ".js"} {
+			file := src + base + ext
+			code, err := fs.ReadFile(d.app, file)
+			if err != nil {
+				continue
+			}
+			if loc := protects.FindIndex(code); loc != nil {
+				d.Notes = append(d.Notes, fmt.Sprintf("%s:%d asks for a sign-in: leave %s, %s and webhooks out of it", file, lineAt(code, loc[0]), d.HealthPath, d.LivePath))
+			}
+		}
+	}
+}
+
+var migrating = regexp.MustCompile(`\bmigrate\b|db:push|db push|drizzle-kit|knex migrate|alembic upgrade`)
+
+// detectBuild decides what the image's build runs: package.json's script, unless it
+// would need a database.
+func (d *detector) detectBuild(m *manifest) error {
+	script, ok := m.Scripts["build"]
+	switch {
+	case !ok && d.Kind == Node:
+		d.because("build", "none", "", 0, "package.json has no build script")
+	case !ok:
+		d.because("build", "next build", "", 0, "package.json has no build script")
+	case migrating.MatchString(script):
+		d.because("build", "next build", "package.json", m.line("scripts", "build"), "the build script migrates a database, which an image build must not: "+script)
+		d.Notes = append(d.Notes, "the image runs next build and not the build script, which migrates: that is the release command's part")
+	default:
+		d.BuildScript = true
+		d.because("build", script, "package.json", m.line("scripts", "build"), "the build script")
+	}
+	for _, dep := range []string{"@t3-oss/env-nextjs", "@t3-oss/env-core"} {
+		if _, ok := m.dep(dep); ok {
+			d.SkipEnvValidation = true
+			d.because("build", "SKIP_ENV_VALIDATION=1", "package.json", m.depLine(dep), "the environment is validated while building, and the image build has none")
+			break
+		}
+	}
+	return nil
+}
+
+var versionPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)(?:\.(\d+))?`)
+
+// majorMinor is the lowest version that a range allows; zeros when it does not begin
+// with one.
+func majorMinor(version string) (v [2]int) {
+	if match := versionPattern.FindStringSubmatch(version); match != nil {
+		v[0], _ = strconv.Atoi(match[1])
+		if v[1], _ = strconv.Atoi(match[2]); match[2] == "" {
+			v[1] = 99 // "13" and "^13" install the newest
+		}
+	}
+	return v
+}
+
+// detectSentry looks for a set-up of the user's own, which would not go together with
+// init's.
+func (d *detector) detectSentry(m *manifest) error {
+	if !d.Sentry {
+		return nil
+	}
+	if v := majorMinor(m.Dependencies["@sentry/nextjs"]); v[0] > 0 && (v[0] < oldestSentry[0] || v[0] == oldestSentry[0] && v[1] < oldestSentry[1]) {
+		d.Notes = append(d.Notes, fmt.Sprintf("package.json:%d: init's files for Sentry need @sentry/nextjs %d.%d or later: update it, and run init again",
+			m.line("dependencies", "@sentry/nextjs"), oldestSentry[0], oldestSentry[1]))
+		d.OwnSentry = "package.json"
+		return nil
+	}
+	for _, dir := range []string{"", "src/"} {
+		for _, name := range []string{"sentry.server.config", "sentry.edge.config", "sentry.client.config", "instrumentation", "instrumentation-client"} {
+			for _, ext := range []string{".ts", ".js", ".mjs", ".tsx"} {
+				if file := dir + name + ext; isFile(d.app, file) && !d.written(file) {
+					d.OwnSentry = file
+					d.because("sentry", "your own", file, 1, "it is kept, and none of init's files for Sentry are written")
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}

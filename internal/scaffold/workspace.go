@@ -1,0 +1,222 @@
+package scaffold
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// Package is a member of a workspace.
+type Package struct {
+	Name    string
+	Dir     string // relative to the workspace's root
+	Build   bool   // has a build script
+	scripts map[string]string
+	deps    []string // names of all its dependencies
+	src     []byte
+}
+
+// workspaceGlobs are the patterns of a workspace's members: those of
+// pnpm-workspace.yaml, or of package.json for the other package managers. None means
+// that the folder is not the root of a workspace.
+func workspaceGlobs(fsys fs.FS) ([]string, error) {
+	src, err := optional(fsys, "pnpm-workspace.yaml")
+	if err != nil {
+		return nil, err
+	}
+	if src != nil {
+		var w struct {
+			Packages []string `yaml:"packages"`
+		}
+		if err := yaml.Unmarshal(src, &w); err != nil {
+			return nil, errs.Wrap(err, errs.Usage, "pnpm-workspace.yaml").WithHint("correct it and run init again")
+		}
+		return w.Packages, nil
+	}
+	if !isFile(fsys, "package.json") {
+		return nil, nil
+	}
+	m, err := readManifest(fsys)
+	if err != nil || len(m.Workspaces) == 0 {
+		return nil, err
+	}
+	var list []string
+	if json.Unmarshal(m.Workspaces, &list) == nil {
+		return list, nil
+	}
+	var object struct { // yarn 1's other form
+		Packages []string `json:"packages"`
+	}
+	if err := json.Unmarshal(m.Workspaces, &object); err != nil {
+		return nil, errs.New(errs.Usage, "package.json:%d: workspaces is neither a list nor an object with packages", m.line("", "workspaces"))
+	}
+	return object.Packages, nil
+}
+
+// workspaceMembers are the folders that the patterns name, relative to the root, in
+// order. Only folders with a package.json count.
+func workspaceMembers(fsys fs.FS, globs []string) ([]string, error) {
+	var members []string
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() || name == "." {
+			return nil
+		}
+		if d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") || strings.Count(name, "/") > 5 {
+			return fs.SkipDir
+		}
+		if isMember(globs, name) && isFile(fsys, name+"/package.json") {
+			members = append(members, name)
+		}
+		return nil
+	})
+	return members, err
+}
+
+// isMember applies the patterns in their order; one with an exclamation mark takes out.
+func isMember(globs []string, dir string) bool {
+	in := false
+	for _, g := range globs {
+		g, out := strings.CutPrefix(g, "!")
+		if globMatch(path.Clean(g), dir) {
+			in = !out
+		}
+	}
+	return in
+}
+
+// globMatch is path.Match with ** for any number of folders.
+func globMatch(pattern, name string) bool {
+	var b strings.Builder
+	for rest := pattern; rest != ""; {
+		switch {
+		case strings.HasPrefix(rest, "**/"):
+			b.WriteString("(?:.*/)?")
+			rest = rest[3:]
+		case strings.HasPrefix(rest, "**"):
+			b.WriteString(".*")
+			rest = rest[2:]
+		case rest[0] == '*':
+			b.WriteString("[^/]*")
+			rest = rest[1:]
+		default:
+			b.WriteString(regexp.QuoteMeta(rest[:1]))
+			rest = rest[1:]
+		}
+	}
+	re, err := regexp.Compile("^" + b.String() + "$")
+	return err == nil && re.MatchString(name)
+}
+
+// readWorkspace reads the manifest of every member.
+func readWorkspace(fsys fs.FS, globs []string) ([]Package, error) {
+	dirs, err := workspaceMembers(fsys, globs)
+	if err != nil {
+		return nil, err
+	}
+	var list []Package
+	for _, dir := range dirs {
+		sub, err := fs.Sub(fsys, dir)
+		if err != nil {
+			return nil, err
+		}
+		m, err := readManifest(sub)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+		p := Package{Name: m.Name, Dir: dir, scripts: m.Scripts, src: m.src}
+		_, p.Build = m.Scripts["build"]
+		for _, deps := range []map[string]string{m.Dependencies, m.DevDependencies, m.PeerDependencies} {
+			for name := range deps {
+				p.deps = append(p.deps, name)
+			}
+		}
+		slices.Sort(p.deps)
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// needed are the members that a member depends on, directly or not, each after those
+// that it depends on itself; the member is not among them.
+func needed(all []Package, of string) []Package {
+	byName := map[string]Package{}
+	for _, p := range all {
+		byName[p.Name] = p
+	}
+	var order []Package
+	seen := map[string]bool{of: true}
+	var visit func(name string)
+	visit = func(name string) {
+		for _, dep := range byName[name].deps {
+			if _, member := byName[dep]; member && !seen[dep] {
+				seen[dep] = true
+				visit(dep)
+				order = append(order, byName[dep])
+			}
+		}
+	}
+	visit(of)
+	return order
+}
+
+// Workspace is what an app's image needs of the workspace that the app is a member of.
+type Workspace struct {
+	Members []string  // folders of all members: an install wants every manifest
+	Needed  []Package // the members that the app depends on, in the order they are built
+}
+
+// NeedsBuild are the members that are built before the app.
+func (w *Workspace) NeedsBuild() []Package {
+	return slices.DeleteFunc(slices.Clone(w.Needed), func(p Package) bool { return !p.Build })
+}
+
+// detectWorkspace finds the app's part of the workspace around it.
+func (s *Stack) detectWorkspace(root fs.FS, m *manifest) error {
+	if !s.Nested() {
+		return nil
+	}
+	globs, err := workspaceGlobs(root)
+	if err != nil {
+		return err
+	}
+	all, err := readWorkspace(root, globs)
+	if err != nil {
+		return err
+	}
+	w := &Workspace{}
+	for _, p := range all {
+		w.Members = append(w.Members, p.Dir)
+	}
+	w.Needed = needed(all, m.Name)
+	s.Workspace = w
+	file := "package.json"
+	if isFile(root, "pnpm-workspace.yaml") {
+		file = "pnpm-workspace.yaml"
+	}
+	s.because("workspace", fmt.Sprintf("%d members", len(all)), s.contextFile(file), 0, "the app is a member, so its root is the image's build context")
+	for _, p := range w.Needed {
+		why := "the app depends on it"
+		if p.Build {
+			why += ", and it is built first"
+		}
+		s.because("workspace needs", p.Name, s.contextFile(p.Dir+"/package.json"), 0, why)
+	}
+	return nil
+}
+
+// contextFile is a file of the build context as the explanation names it: seen from
+// the app's folder.
+func (s *Stack) contextFile(name string) string {
+	return path.Join(s.ContextFromApp(), name)
+}
