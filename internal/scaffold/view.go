@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -9,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // esbuild bundles the migrator, inside the image's build only.
@@ -201,16 +198,6 @@ func (v View) AppName(e Environment) string {
 // Workdir is the app's folder in the repository; "." when it is the repository.
 func (v View) Workdir() string { return v.Dir }
 
-// Dockerignore is the file that says what the image's build does not see. In a
-// workspace it belongs to the Dockerfile, not to the build context, which other apps
-// share.
-func (v View) Dockerignore() string {
-	if v.Nested() {
-		return "Dockerfile.dockerignore"
-	}
-	return ".dockerignore"
-}
-
 // ComposeFile is the compose file that is in place.
 func (v View) ComposeFile() string {
 	if v.OwnCompose != "" {
@@ -268,50 +255,8 @@ func (v View) InstallCommand() string {
 // ReleaseCommand is the release command as one line.
 func (v View) ReleaseCommand() string { return strings.Join(v.Release, " ") }
 
-// JSON is a value as JSON on one line, which is the exec form of Docker's instructions
-// and a flow sequence of YAML.
-func (v View) JSON(value any) (string, error) {
-	data, err := json.Marshal(value)
-	return strings.ReplaceAll(string(data), `","`, `", "`), err
-}
-
-// Probe is the command that asks the app for a path inside its own container, with
-// what the image has.
-func (v View) Probe(p string) []string {
-	address := fmt.Sprintf("http://127.0.0.1:%d%s", v.Port, p)
-	switch v.Kind {
-	case NextJS, Node:
-		return []string{"node", "-e", "fetch('" + address + "').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"}
-	case Django, FastAPI:
-		return []string{"python", "-c", "import urllib.request; urllib.request.urlopen('" + address + "', timeout=4)"}
-	}
-	return []string{"wget", "--quiet", "--spider", "--tries=1", address}
-}
-
-// OutFile is the path of a file of the app's folder in the image.
-func (v View) OutFile(name string) string { return path.Clean(v.InContext(name)) }
-
 // InRepo is a path of the app's folder as seen from the repository's root.
 func (v View) InRepo(name string) string { return path.Join(v.Dir, name) }
-
-// MigrationsInContext is the migrations' folder in the build context.
-func (v View) MigrationsInContext() string {
-	return v.InContext(path.Join(v.Migrations.Home, v.Migrations.Dir))
-}
-
-// ReleaseList is the release command as the one element of a list.
-func (v View) ReleaseList() []string { return []string{v.ReleaseCommand()} }
-
-// BuildMember builds another package of the workspace.
-func (v View) BuildMember(p Package) string { return v.inDir(p.Dir, v.PM.Run("build")) }
-
-// Compiles tells whether the app itself has to be built.
-func (v View) Compiles() bool { return v.BuildScript || v.Kind == NextJS }
-
-// Builds tells whether the image of a Node.js server needs a build stage.
-func (v View) Builds() bool {
-	return v.Compiles() || len(v.InstallCommands()) > 0 || v.Workspace != nil && len(v.Workspace.NeedsBuild()) > 0
-}
 
 // PlatformEnv are the variables whose values only the user has.
 func (v View) PlatformEnv() []string {
@@ -330,60 +275,4 @@ func (v View) PlatformEnv() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// Placeholders are settings of the right form, as NAME=value, for a build that
-// validates an environment which it does not have.
-func (v View) Placeholders() []string {
-	if !v.ValidatesEnv {
-		return nil
-	}
-	var list []string
-	for _, e := range v.Env {
-		if !strings.HasPrefix(e.Name, "NEXT_PUBLIC_") {
-			list = append(list, e.Name+"="+placeholder(e.Name))
-		}
-	}
-	return list
-}
-
-func placeholder(name string) string {
-	switch {
-	case strings.Contains(name, "REDIS"):
-		return "redis://placeholder.invalid:6379"
-	case strings.Contains(name, "DATABASE") || strings.Contains(name, "POSTGRES") || strings.Contains(name, "PG_URL") || strings.Contains(name, "DB_URL"):
-		return "postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder"
-	case strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_DSN") || strings.HasSuffix(name, "_URI"):
-		return "https://placeholder@placeholder.invalid/1"
-	case strings.HasSuffix(name, "_PORT"):
-		return "1"
-	case strings.HasSuffix(name, "_EMAIL"):
-		return "placeholder@placeholder.invalid"
-	}
-	return "placeholder-placeholder-placeholder-placeholder" // long enough for a key
-}
-
-// Flow is a list as a flow sequence of YAML, without quotes where none are needed.
-func (v View) Flow(words []string) (string, error) {
-	var node yaml.Node
-	if err := node.Encode(words); err != nil {
-		return "", err
-	}
-	node.Style = yaml.FlowStyle
-	data, err := yaml.Marshal(&node)
-	return strings.TrimSpace(string(data)), err
-}
-
-// ComposeTest is Probe in the form of a compose file's health check.
-func (v View) ComposeTest(p string) []string { return append([]string{"CMD"}, v.Probe(p)...) }
-
-// TestGlobs match tests of JavaScript and TypeScript by their names.
-func (v View) TestGlobs() []string {
-	var globs []string
-	for _, kind := range []string{"test", "spec"} {
-		for _, ext := range []string{"ts", "tsx", "js", "jsx", "mts", "cts", "mjs", "cjs"} {
-			globs = append(globs, "**/*."+kind+"."+ext)
-		}
-	}
-	return globs
 }
