@@ -44,7 +44,7 @@ func readCompose(t *testing.T, repo string) composeFile {
 	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\x00", "$")), &c); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"app", "migrate", "postgres", "redis"} {
+	for _, name := range []string{"app", "migrate", "postgres"} {
 		if _, ok := c.Services[name]; !ok {
 			t.Fatalf("docker-compose.yml has no service %s", name)
 		}
@@ -65,12 +65,17 @@ func (e *engine) startStack(t *testing.T, repo, image string) *stack {
 	s := &stack{engine: e, compose: readCompose(t, repo), image: image, part: strings.TrimPrefix(image, e.id+"-")}
 	s.part, _, _ = strings.Cut(s.part, ":")
 	s.run(t, slices.Concat([]string{"network", "create"}, s.labels(), []string{s.container("net")})...)
-	for _, service := range []string{"postgres", "redis"} {
+	services := []string{"postgres", "redis"}
+	if _, ok := s.compose.Services["redis"]; !ok {
+		services = services[:1]
+	}
+	for _, service := range services {
 		s.create(t, service)
 		s.run(t, "start", s.container(service))
 	}
-	s.waitFor(t, "postgres")
-	s.waitFor(t, "redis")
+	for _, service := range services {
+		s.waitFor(t, service)
+	}
 	return s
 }
 

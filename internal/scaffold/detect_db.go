@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -280,7 +281,9 @@ var prismaPostgres = regexp.MustCompile(`provider\s*=\s*"(postgresql|postgres)"`
 var (
 	knexDir   = regexp.MustCompile(`\bdirectory\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
 	knexTable = regexp.MustCompile(`\btableName\s*:\s*["']([A-Za-z0-9_]+)["']`)
-	knexFile  = regexp.MustCompile(`\.(js|cjs|mjs|ts|cts|mts)$`)
+	knexFile  = regexp.MustCompile(`\.(js|cjs|ts)$`) // what Knex loads unless it is told otherwise
+	// Settings that change where migrations go or what they are called, which the bundled migrator does not read.
+	knexOther = regexp.MustCompile(`\b(wrapIdentifier|knexSnakeCaseMappers|searchPath|schemaName|sortDirsSeparately|loadExtensions)\b|\bdirectory\s*:\s*\[`)
 )
 
 func (s *Stack) detectKnex(fsys fs.FS) error {
@@ -294,6 +297,11 @@ func (s *Stack) detectKnex(fsys fs.FS) error {
 			continue
 		}
 		file = "knexfile." + ext
+		if loc := knexOther.FindIndex(src); loc != nil {
+			s.because("migrations", "none", file, lineAt(src, loc[0]), "a setting that init's migrator does not know: "+string(src[loc[0]:loc[1]]))
+			s.Notes = append(s.Notes, fmt.Sprintf("%s:%d has a setting that init's migrator does not know; set release.command in opsctl.yaml to what runs the migrations", file, lineAt(src, loc[0])))
+			return nil
+		}
 		if match := knexDir.FindSubmatchIndex(src); match != nil {
 			dir, line = path.Clean(string(src[match[2]:match[3]])), lineAt(src, match[2])
 		}
