@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -19,17 +20,25 @@ import (
 // buildImage builds the project's image with Docker and pushes it. The push
 // does not go through Docker: so the platform's token never gets into its
 // credential store.
-func (a *app) buildImage(t target) func(context.Context, platform.PushTarget, platform.Report) error {
+func (a *app) buildImage(t target, secrets map[string]string) func(context.Context, platform.PushTarget, platform.Report) error {
 	return func(ctx context.Context, to platform.PushTarget, report platform.Report) error {
 		docker, err := execx.Look("docker", "deploy without --image", "install Docker (https://docs.docker.com/engine/install/), or deploy a finished image with --image")
 		if err != nil {
 			return err
 		}
 		root := filepath.Dir(t.project.Path)
+		inputs, err := readBuildInputs(root, t, secrets, a.lookup)
+		if err != nil {
+			return err
+		}
+		for _, name := range inputs.unset {
+			report("%s is not set: the image is built without it", name)
+		}
 		report("docker build")
 		out := execx.Cmd{
-			Path: docker, Dir: root,
-			Args: []string{"build", "--platform", to.Architecture, "--file", t.project.Build.Dockerfile, "--tag", to.Ref, t.project.Build.Context},
+			Path: docker, Dir: root, Env: append(os.Environ(), inputs.env...),
+			Args: slices.Concat([]string{"build", "--platform", to.Architecture, "--file", t.project.Build.Dockerfile, "--tag", to.Ref},
+				inputs.flags, []string{t.project.Build.Context}),
 		}
 		if a.global.Verbose {
 			out.Stdout, out.Stderr = a.io.Err, a.io.Err

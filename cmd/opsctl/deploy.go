@@ -98,7 +98,7 @@ func (a *app) deployRequest(t target, o deployOptions) (deploy.Request, error) {
 		},
 		Image: o.image, Command: p.Release.Command, CommandTimeout: p.Release.Timeout.D(),
 		Secrets: secrets, Gate: gateOf(p),
-		Build: a.buildImage(t),
+		Build: a.buildImage(t, secrets),
 	}
 	if req.Release.Region == "" {
 		return req, errs.New(errs.Usage, "environments.%s names no region", t.name).WithHint("add one, such as: region: fra")
