@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -227,7 +228,7 @@ func (d *detector) detectOwnFiles() error {
 	final := src[last:]
 	if match := exposed.FindSubmatchIndex(final); match != nil {
 		_, _ = fmt.Sscan(string(final[match[2]:match[3]]), &d.Port)
-		d.because("port", fmt.Sprint(d.Port), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
+		d.because("port", strconv.Itoa(d.Port), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
 	}
 	users := userLine.FindAllSubmatch(final, -1)
 	if len(users) == 0 || slices.Contains([]string{"root", "0"}, string(users[len(users)-1][1])) {

@@ -18,7 +18,6 @@ var (
 	envDot     = regexp.MustCompile(`process\.env(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])`)
 	envGo      = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\(\s*"([A-Za-z_][A-Za-z0-9_]*)"`)
 	envPython  = regexp.MustCompile(`(?:os\.environ\[\s*|(?:os\.environ\.get|os\.getenv|env(?:\.\w+)?|config)\(\s*)["']([A-Z_][A-Z0-9_]*)["']`)
-	codeFile   = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts)$`)
 	sourceFile = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts|go|py)$`)
 	testFile   = regexp.MustCompile(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.|_test\.go$|^test_.*\.py$|_test\.py$|^conftest\.py$`)
 	secretName = regexp.MustCompile(`SECRET|TOKEN|PASSWORD|PRIVATE|CREDENTIAL|_KEY$|_DSN$|_URL$`)

@@ -41,14 +41,13 @@ func (d *detector) detectGo(*manifest) (bool, error) {
 		d.Go.Version, line = string(mod[match[2]:match[3]]), lineAt(mod, match[0])
 	}
 	d.because("stack", "Go "+d.Go.Version, "go.mod", line, "the go directive")
-	name := d.App
 	if match := goModule.FindSubmatchIndex(mod); match != nil {
 		module := string(mod[match[2]:match[3]])
 		base := path.Base(module)
 		if versionInPath.MatchString(base) {
 			base = path.Base(path.Dir(module))
 		}
-		if name = sanitizeApp(base); name != "" {
+		if name := sanitizeApp(base); name != "" {
 			d.App = name
 			d.because("app name", name, "go.mod", lineAt(mod, match[0]), "the module's name")
 		}

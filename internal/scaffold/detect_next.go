@@ -134,10 +134,7 @@ func (d *detector) detectConfig(*manifest) error {
 		}
 		d.Config = name
 		d.because("next.config", name, name, 0, "Next.js's configuration")
-		facts, err := nextconfig.Read(name, src)
-		if err != nil {
-			return nil // the edit says what is not understood
-		}
+		facts, _ := nextconfig.Read(name, src) // the edit says what is not understood
 		if facts.Output == "export" {
 			return errs.New(errs.CheckFailed, "%s:%d sets output to export: a static site, which needs no server and no image", name, facts.OutputLine).
 				WithHint("put what `next build` writes to out on any file host; or remove the line, and run init again")

@@ -152,7 +152,7 @@ func (d *detector) detectHealth() {
 	var line int
 	_ = fs.WalkDir(d.app, ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || found != "" {
-			return nil
+			return fs.SkipAll
 		}
 		if e.IsDir() && name != "." && (skipDir(name) || strings.HasPrefix(e.Name(), ".")) {
 			return fs.SkipDir
@@ -160,10 +160,7 @@ func (d *detector) detectHealth() {
 		if !e.Type().IsRegular() || !sourceFile.MatchString(name) || testFile.MatchString(path.Base(name)) {
 			return nil
 		}
-		src, err := readSource(d.app, name, e)
-		if err != nil {
-			return nil
-		}
+		src, _ := readSource(d.app, name, e) // what cannot be read was an error of the scan before
 		if match := healthRoute.FindSubmatchIndex(src); match != nil {
 			found, file, line = "/"+strings.Trim(string(src[match[2]:match[3]]), "/"), name, lineAt(src, match[0])
 			if strings.HasSuffix(string(src[match[2]:match[3]]), "/") && d.Kind == Django {

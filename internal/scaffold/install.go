@@ -158,12 +158,12 @@ func (p PackageManager) Tool() string {
 // Cache is the folder that the package manager keeps downloads in, with the image's
 // settings.
 func (p PackageManager) Cache() string {
-	switch {
-	case p.Name == "pnpm":
+	switch p.Name {
+	case "pnpm":
 		return "/pnpm/store"
-	case p.Name == "bun":
+	case "bun":
 		return "/root/.bun/install/cache"
-	case p.Name == "yarn":
+	case "yarn":
 		return "/root/.cache/yarn"
 	}
 	return "/root/.npm"

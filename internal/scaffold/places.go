@@ -51,7 +51,7 @@ func findPlaces(app string) (Places, error) {
 	if err != nil {
 		return Places{}, err
 	}
-	repo, context := abs, abs
+	context, repo := abs, ""
 	for dir := abs; ; dir = filepath.Dir(dir) {
 		if dir != abs && context == abs && hasMember(dir, abs) {
 			context = dir
