@@ -36,10 +36,10 @@ func (p PythonProgram) ToolVersion() string {
 var (
 	pythonVersion  = regexp.MustCompile(`(3\.\d+)`)
 	requiresPython = regexp.MustCompile(`(?m)^(?:requires-python|python)\s*=\s*"[^"0-9]*(3\.\d+)`)
-	pyPostgres     = regexp.MustCompile(`(?mi)^\W*(psycopg2-binary|psycopg2|psycopg|asyncpg|pg8000)\b`)
-	pyLibPQ        = regexp.MustCompile(`(?mi)^\W*psycopg2(?:$|[^\w-])|^\W*psycopg(?:\[c\]|[^\w\[-]|$)`)
+	pyPostgres     = regexp.MustCompile(`(?mi)(?:^\W*|["'])(psycopg2-binary|psycopg2|psycopg|asyncpg|pg8000)\b`)
+	pyLibPQ        = regexp.MustCompile(`(?mi)(?:^\W*|["'])psycopg2(?:$|[^\w-])|(?:^\W*|["'])psycopg(?:\[c\]|[^\w\[-]|$)`)
 	pyIncludes     = regexp.MustCompile(`(?m)^-(?:r|c|-requirement|-constraint)[ =]*(\S+)`)
-	pyRedis        = regexp.MustCompile(`(?mi)^\W*(redis|django-redis|aioredis|celery\[redis\])\b`)
+	pyRedis        = regexp.MustCompile(`(?mi)(?:^\W*|["'])(redis|django-redis|aioredis|celery\[redis\])\b`)
 	fastapiApp     = regexp.MustCompile(`(?m)^(\w+)(?:\s*:\s*FastAPI)?\s*=\s*FastAPI\(`)
 	djangoWSGI     = regexp.MustCompile(`(?m)^\s*(?:WSGI_APPLICATION)\s*=\s*["']([\w.]+)\.application["']`)
 	djangoStatic   = regexp.MustCompile(`(?m)^\s*STATIC_ROOT\s*=`)
@@ -48,7 +48,7 @@ var (
 // dependencyName matches a package as requirements.txt, pyproject.toml and the locks
 // name it at the start of a line or of a quoted text.
 func dependencyName(name string) *regexp.Regexp {
-	return regexp.MustCompile(`(?mi)^\W*` + regexp.QuoteMeta(name) + `(?:$|[^\w-])`)
+	return regexp.MustCompile(`(?mi)(?:^\W*|["'])` + regexp.QuoteMeta(name) + `(?:$|[^\w-])`)
 }
 
 // detectPython is the detection of a Django or FastAPI app.
@@ -185,7 +185,7 @@ func (d *detector) detectDjango(deps []byte, file string) error {
 }
 
 func (d *detector) detectFastAPI(deps []byte, file string) error {
-	if !dependencyName("uvicorn").Match(deps) && !regexp.MustCompile(`(?mi)^\W*fastapi\[(standard|all)\]`).Match(deps) {
+	if !dependencyName("uvicorn").Match(deps) && !regexp.MustCompile(`(?mi)(?:^\W*|["'])fastapi\[(standard|all)\]`).Match(deps) {
 		return errs.New(errs.CheckFailed, "%s does not name uvicorn, the server that the image runs FastAPI with", file).
 			WithHint("add uvicorn to the dependencies, lock them, and run init again")
 	}

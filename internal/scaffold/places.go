@@ -51,21 +51,18 @@ func findPlaces(app string) (Places, error) {
 	if err != nil {
 		return Places{}, err
 	}
-	context, repo := abs, ""
-	for dir := abs; ; dir = filepath.Dir(dir) {
+	context := abs
+	dir := abs
+	for ; ; dir = filepath.Dir(dir) {
 		if dir != abs && context == abs && hasMember(dir, abs) {
 			context = dir
 		}
-		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			repo = dir
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			repo = context // there is no git repository
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || dir == filepath.Dir(dir) {
 			break
 		}
 	}
-	if _, err := filepath.Rel(repo, context); err != nil || !within(repo, context) {
+	repo := dir
+	if dir == filepath.Dir(dir) || !within(dir, context) { // there is no git repository, or one inside the workspace
 		repo = context
 	}
 	return Places{Repo: repo, Context: slashRel(repo, context), Dir: slashRel(repo, abs)}, nil

@@ -1,0 +1,201 @@
+package scaffold
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/opsctl/opsctl/internal/errs"
+)
+
+// files makes a repository of name, content, name, content.
+func files(pairs ...string) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for i := 0; i < len(pairs); i += 2 {
+		fsys[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
+	}
+	return fsys
+}
+
+func TestDetectServer(t *testing.T) {
+	tests := []struct {
+		name, scripts string
+		command, err  string
+		note          string
+	}{
+		{"a file", `"start": "node server.js"`, "node server.js", "", ""},
+		{"options", `"start": "node --enable-source-maps -r dotenv/config server.js --port 1"`, "node --enable-source-maps -r dotenv/config server.js --port 1", "", ""},
+		{"a setting in front", `"start": "NODE_ENV=production node server.js"`, "node server.js", "", ""},
+		{"cross-env", `"start": "cross-env NODE_ENV=production TZ=UTC node server.js"`, "node server.js", "", "sets TZ when the app starts"},
+		{"migrates first", `"start": "prisma migrate deploy && node server.js"`, "node server.js", "", "migrates whenever the app starts"},
+		{"for production", `"start": "nodemon x", "start:prod": "node server.js"`, "node server.js", "", ""},
+		{"what the build makes", `"build": "tsc", "start": "node dist/main"`, "node dist/main", "", ""},
+		{"what nothing makes", `"start": "node dist/main.js"`, "", "no build script makes it", ""},
+		{"tsx", `"start": "tsx server.ts"`, "", "the image can only run node and a file", ""},
+		{"a shell", `"start": "node server.js | pino"`, "", "it needs a shell", ""},
+		{"two programs", `"start": "node a.js && node server.js"`, "", "it needs a shell", ""},
+		{"no file", `"start": "node --version"`, "", "names no file", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := detect(files("package.json", `{"name": "api", "scripts": {`+tt.scripts+`}}`, "package-lock.json", "{}", "server.js", ""), "folder")
+			if tt.err != "" {
+				if errs.CodeOf(err) != errs.CheckFailed || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), "package.json:1") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(s.Server.Command, " "); s.Kind != Node || got != tt.command {
+				t.Errorf("%s runs %q", s.Kind, got)
+			}
+			if notes := strings.Join(s.Notes, "\n"); tt.note != "" && !strings.Contains(notes, tt.note) {
+				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+}
+
+func TestDetectGo(t *testing.T) {
+	const mod = "module example.com/acme/shop\n\ngo 1.26.1\n"
+	const main = "package main\n\nfunc main() {}\n"
+	tests := []struct {
+		name string
+		repo fstest.MapFS
+		main string
+		err  string
+	}{
+		{"at the root", files("go.mod", mod, "main.go", main, "cmd/tool/main.go", main), ".", ""},
+		{"the only one", files("go.mod", mod, "cmd/serve-it/main.go", main), "./cmd/serve-it", ""},
+		{"named like the module", files("go.mod", mod, "cmd/shop/main.go", main, "cmd/import/main.go", main), "./cmd/shop", ""},
+		{"named like a server", files("go.mod", mod, "cmd/api/main.go", main, "cmd/import/main.go", main), "./cmd/api", ""},
+		{"tools, examples and generators do not count", files("go.mod", mod, "cmd/x/main.go", main, "tools/main.go", main, "examples/main.go", main, "gen.go", "//go:build ignore\n\n"+main, "cmd/x/main_test.go", main), "./cmd/x", ""},
+		{"several", files("go.mod", mod, "cmd/a/main.go", main, "cmd/b/main.go", main), "", "2 programs, and none is named shop or server: cmd/a, cmd/b"},
+		{"a library", files("go.mod", mod, "lib.go", "package lib\n"), "", "no package main"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := detect(tt.repo, "folder")
+			if tt.err != "" {
+				if errs.CodeOf(err) != errs.CheckFailed || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Kind != Go || s.Go.Main != tt.main || s.Go.Version != "1.26" || s.App != "shop" {
+				t.Errorf("got %s %+v, app %s", s.Kind, s.Go, s.App)
+			}
+		})
+	}
+}
+
+func TestDetectPython(t *testing.T) {
+	tests := []struct {
+		name    string
+		repo    fstest.MapFS
+		kind    Kind
+		command string
+		err     string
+	}{
+		{"FastAPI", files("requirements.txt", "fastapi==0.115\nuvicorn[standard]==0.32", "main.py", "app = FastAPI()"), FastAPI, "uvicorn main:app", ""},
+		{"FastAPI in a package", files("requirements.txt", "fastapi[standard]", "api/server.py", "api: FastAPI = FastAPI(title='x')"), FastAPI, "uvicorn api.server:api", ""},
+		{"FastAPI under src", files("requirements.txt", "fastapi\nuvicorn", "src/shop/__init__.py", "", "src/shop/main.py", "app = FastAPI()"), FastAPI, "uvicorn shop.main:app", ""},
+		{"FastAPI without a server", files("requirements.txt", "fastapi", "main.py", "app = FastAPI()"), "", "", "does not name uvicorn"},
+		{"FastAPI without an app", files("requirements.txt", "fastapi\nuvicorn"), "", "", "no file makes an app"},
+		{"Django", files("requirements.txt", "Django>=5\ngunicorn", "manage.py", "", "shop/settings.py", "WSGI_APPLICATION = 'shop.wsgi.application'"), Django, "gunicorn shop.wsgi:application", ""},
+		{"Django without a server", files("requirements.txt", "Django>=5", "manage.py", ""), "", "", "does not name gunicorn"},
+		{"Django without manage.py", files("requirements.txt", "django\ngunicorn"), "", "", "no manage.py"},
+		{"Django without settings", files("requirements.txt", "django\ngunicorn", "manage.py", ""), "", "", "no settings file sets WSGI_APPLICATION"},
+		{"no lockfile", files("pyproject.toml", "dependencies = [\"fastapi\"]"), "", "", "no lockfile beside it"},
+		{"a package that is only named like one", files("requirements.txt", "django-environ\nfastapi-utils"), "", "", "not an app that opsctl init knows"},
+		{"a Dockerfile needs no server", files("requirements.txt", "fastapi", "Dockerfile", "FROM x\nEXPOSE 9000\n"), FastAPI, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := detect(tt.repo, "folder")
+			if tt.err != "" {
+				if errs.CodeOf(err) != errs.CheckFailed || !strings.Contains(err.Error(), tt.err) || errs.HintOf(err) == "" {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(s.Python.Command, " "); s.Kind != tt.kind || !strings.HasPrefix(got, tt.command) {
+				t.Errorf("%s runs %q", s.Kind, got)
+			}
+		})
+	}
+}
+
+func TestPythonDatabaseLibrary(t *testing.T) {
+	for line, want := range map[string]bool{"psycopg2==2.9": true, "psycopg2-binary==2.9": false, "psycopg[binary]": false, "psycopg[c]": true, "psycopg==3": true, "asyncpg": false} {
+		s, err := detect(files("requirements.txt", "fastapi\nuvicorn\n"+line, "main.py", "app = FastAPI()"), "folder")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.HasPostgres() || s.Python.LibPQ != want {
+			t.Errorf("%s: PostgreSQL %v, its C library %v", line, s.HasPostgres(), s.Python.LibPQ)
+		}
+	}
+}
+
+func TestDetectHealth(t *testing.T) {
+	tests := []struct{ name, file, src, want string }{
+		{"Express", "server.js", `app.get("/healthz", x)`, "/healthz"},
+		{"Fastify", "routes/up.js", "fastify.get('/api/health', x)", "/api/health"},
+		{"none", "server.js", `app.get("/", x); const healthy = "healthy"`, "/"},
+		{"in a test", "server.test.js", `get("/healthz")`, "/"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			repo := files("package.json", `{"scripts": {"start": "node server.js"}}`, "package-lock.json", "{}", "server.js", "")
+			repo[tt.file] = &fstest.MapFile{Data: []byte(tt.src)}
+			s, err := detect(repo, "folder")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.HealthPath != tt.want {
+				t.Errorf("got %s", s.HealthPath)
+			}
+		})
+	}
+}
+
+// The kinds of app are looked for in one order, so that a folder with several is one
+// of them for sure.
+func TestKindsInOrder(t *testing.T) {
+	all := []string{
+		"package.json", `{"dependencies": {"next": "16"}, "scripts": {"start": "node server.js"}}`, "package-lock.json", "{}", "app/page.js", "", "server.js", "",
+		"go.mod", "module x.example/y", "main.go", "package main", "requirements.txt", "fastapi\nuvicorn", "main.py", "app = FastAPI()",
+	}
+	var kinds []Kind
+	for _, gone := range []string{"", "next", "go.mod", "requirements.txt"} {
+		repo := files(all...)
+		for _, name := range []string{"next", "go.mod", "requirements.txt"} {
+			if gone == "" || slices.Index([]string{"next", "go.mod", "requirements.txt"}, name) > slices.Index([]string{"next", "go.mod", "requirements.txt"}, gone) {
+				continue
+			}
+			if name == "next" {
+				repo["package.json"].Data = []byte(`{"scripts": {"start": "node server.js"}}`)
+				continue
+			}
+			delete(repo, name)
+		}
+		s, err := detect(repo, "folder")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds = append(kinds, s.Kind)
+	}
+	if want := []Kind{NextJS, Go, FastAPI, Node}; !slices.Equal(kinds, want) {
+		t.Errorf("got %v, want %v", kinds, want)
+	}
+}
