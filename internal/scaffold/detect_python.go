@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"regexp"
@@ -38,6 +39,7 @@ var (
 	requiresPython = regexp.MustCompile(`(?m)^(?:requires-python|python)\s*=\s*"[^"0-9]*(3\.\d+)`)
 	pyPostgres     = regexp.MustCompile(`(?mi)(?:^\W*|["'])(psycopg2-binary|psycopg2|psycopg|asyncpg|pg8000)\b`)
 	pyLibPQ        = regexp.MustCompile(`(?mi)(?:^\W*|["'])psycopg2(?:$|[^\w-])|(?:^\W*|["'])psycopg(?:\[c\]|[^\w\[-]|$)`)
+	pyProject      = regexp.MustCompile(`(?m)^name\s*=\s*"([^"]+)"`)
 	pyIncludes     = regexp.MustCompile(`(?m)^-(?:r|c|-requirement|-constraint)[ =]*(\S+)`)
 	pyRedis        = regexp.MustCompile(`(?mi)(?:^\W*|["'])(redis|django-redis|aioredis|celery\[redis\])\b`)
 	fastapiApp     = regexp.MustCompile(`(?m)^(\w+)(?:\s*:\s*FastAPI)?\s*=\s*FastAPI\(`)
@@ -68,6 +70,12 @@ func (d *detector) detectPython(*manifest) (bool, error) {
 		return false, nil
 	}
 	d.Kind, d.Port = Kind(framework), 8000
+	if match := pyProject.FindSubmatchIndex(deps); match != nil && file == "pyproject.toml" {
+		if name := sanitizeApp(string(deps[match[2]:match[3]])); name != "" {
+			d.App = name
+			d.because("app name", name, file, lineAt(deps, match[2]), "the project's name")
+		}
+	}
 	if err := d.detectPythonVersion(file, deps); err != nil {
 		return true, err
 	}
@@ -168,7 +176,7 @@ func (d *detector) detectDjango(deps []byte, file string) error {
 		}
 		if match := djangoWSGI.FindSubmatchIndex(src); match != nil && d.Python.Command == nil {
 			module := string(src[match[2]:match[3]])
-			d.Python.Command = []string{"gunicorn", module + ":application", "--bind=0.0.0.0:8000", "--workers=2", "--access-logfile=-"}
+			d.Python.Command = []string{"gunicorn", module + ":application", "--workers=2", "--access-logfile=-"}
 			d.because("server", "gunicorn "+module, name, lineAt(src, match[0]), "WSGI_APPLICATION")
 		}
 		if loc := djangoStatic.FindIndex(src); loc != nil && !d.Python.Static {
@@ -181,6 +189,7 @@ func (d *detector) detectDjango(deps []byte, file string) error {
 	}
 	d.Release = []string{"python", "manage.py", "migrate", "--noinput"}
 	d.because("migrations", "Django", "manage.py", 0, "manage.py migrate")
+	d.Notes = append(d.Notes, "ALLOWED_HOSTS has to have 127.0.0.1 in it, which the image's own health check asks")
 	return nil
 }
 
@@ -213,12 +222,16 @@ func (d *detector) detectFastAPI(deps []byte, file string) error {
 	if module == "" {
 		return unknownStack("fastapi is a dependency, and no file makes an app with FastAPI()")
 	}
-	d.Python.Command = []string{"uvicorn", module, "--host=0.0.0.0", "--port=8000", "--proxy-headers", "--forwarded-allow-ips=*"}
+	appDir := ""
 	if strings.HasPrefix(module, "src.") && !isFile(d.app, "src/__init__.py") && isFile(d.app, path.Join("src", strings.Split(module, ".")[1], "__init__.py")) {
-		d.Python.Command[1] = strings.TrimPrefix(module, "src.")
-		d.Python.Command = append(d.Python.Command, "--app-dir=src")
+		module, appDir = strings.TrimPrefix(module, "src."), " --app-dir=src"
 	}
+	// A shell fills in the port that the platform gives, and makes way for the server.
+	d.Python.Command = []string{"sh", "-c", "exec uvicorn " + module + appDir + " --host=0.0.0.0 --port=$PORT --proxy-headers --forwarded-allow-ips='*'"}
 	d.because("server", "uvicorn "+module, name, line, "the app that FastAPI() makes")
+	if pyPostgres.Match(deps) && bytes.Contains(deps, []byte("asyncpg")) {
+		d.Notes = append(d.Notes, "platforms give DATABASE_URL as postgresql://: where SQLAlchemy shall use asyncpg, have the code make postgresql+asyncpg:// of it")
+	}
 	if isFile(d.app, "alembic.ini") {
 		d.Release = []string{"alembic", "upgrade", "head"}
 		d.because("migrations", "Alembic", "alembic.ini", 0, "alembic upgrade head")

@@ -103,9 +103,9 @@ func TestDetectPython(t *testing.T) {
 		command string
 		err     string
 	}{
-		{"FastAPI", files("requirements.txt", "fastapi==0.115\nuvicorn[standard]==0.32", "main.py", "app = FastAPI()"), FastAPI, "uvicorn main:app", ""},
-		{"FastAPI in a package", files("requirements.txt", "fastapi[standard]", "api/server.py", "api: FastAPI = FastAPI(title='x')"), FastAPI, "uvicorn api.server:api", ""},
-		{"FastAPI under src", files("requirements.txt", "fastapi\nuvicorn", "src/shop/__init__.py", "", "src/shop/main.py", "app = FastAPI()"), FastAPI, "uvicorn shop.main:app", ""},
+		{"FastAPI", files("requirements.txt", "fastapi==0.115\nuvicorn[standard]==0.32", "main.py", "app = FastAPI()"), FastAPI, "sh -c exec uvicorn main:app ", ""},
+		{"FastAPI in a package", files("requirements.txt", "fastapi[standard]", "api/server.py", "api: FastAPI = FastAPI(title='x')"), FastAPI, "sh -c exec uvicorn api.server:api ", ""},
+		{"FastAPI under src", files("requirements.txt", "fastapi\nuvicorn", "src/shop/__init__.py", "", "src/shop/main.py", "app = FastAPI()"), FastAPI, "sh -c exec uvicorn shop.main:app --app-dir=src ", ""},
 		{"FastAPI without a server", files("requirements.txt", "fastapi", "main.py", "app = FastAPI()"), "", "", "does not name uvicorn"},
 		{"FastAPI without an app", files("requirements.txt", "fastapi\nuvicorn"), "", "", "no file makes an app"},
 		{"Django", files("requirements.txt", "Django>=5\ngunicorn", "manage.py", "", "shop/settings.py", "WSGI_APPLICATION = 'shop.wsgi.application'"), Django, "gunicorn shop.wsgi:application", ""},

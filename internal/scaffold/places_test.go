@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,9 +115,7 @@ func TestOnlyApp(t *testing.T) {
 	merge := func(all ...map[string]string) map[string]string {
 		out := map[string]string{"package.json": `{"workspaces": ["*"]}`}
 		for _, m := range all {
-			for k, v := range m {
-				out[k] = v
-			}
+			maps.Copy(out, m)
 		}
 		return out
 	}

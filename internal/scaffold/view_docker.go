@@ -2,8 +2,8 @@ package scaffold
 
 import (
 	"encoding/json"
-	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -22,22 +22,39 @@ func (v View) Dockerignore() string {
 // JSON is a value as JSON on one line, which is the exec form of Docker's instructions
 // and a flow sequence of YAML.
 func (v View) JSON(value any) (string, error) {
-	data, err := json.Marshal(value)
-	return strings.ReplaceAll(string(data), `","`, `", "`), err
+	var buf strings.Builder
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return strings.ReplaceAll(strings.TrimSpace(buf.String()), `","`, `", "`), err
 }
 
 // Probe is the command that asks the app for a path inside its own container, with
-// what the image has.
+// what the image has. The image sets PORT, and a platform may set another; a Dockerfile
+// of the user's may not.
 func (v View) Probe(p string) []string {
-	address := fmt.Sprintf("http://127.0.0.1:%d%s", v.Port, p)
-	switch v.Kind {
+	port := strconv.Itoa(v.Port)
+	address := "'http://127.0.0.1:" + port + p + "'"
+	switch own := v.OwnDockerfile != nil; v.Kind {
 	case NextJS, Node:
-		return []string{"node", "-e", "fetch('" + address + "').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"}
+		if !own {
+			address = "'http://127.0.0.1:' + process.env.PORT + '" + p + "'"
+		}
+		return []string{"node", "-e", "fetch(" + address + ").then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"}
 	case Django, FastAPI:
-		return []string{"python", "-c", "import urllib.request; urllib.request.urlopen('" + address + "', timeout=4)"}
+		if !own {
+			address = "'http://127.0.0.1:' + os.environ['PORT'] + '" + p + "'"
+		}
+		return []string{"python", "-c", "import os, urllib.request; urllib.request.urlopen(" + address + ", timeout=4)"}
 	}
-	return []string{"wget", "--quiet", "--spider", "--tries=1", address}
+	if v.OwnDockerfile == nil {
+		port = "$PORT"
+	}
+	return []string{"sh", "-c", "wget --quiet --spider --tries=1 http://127.0.0.1:" + port + p}
 }
+
+// Probes tells whether the image is known to hold what Probe needs.
+func (v View) Probes() bool { return v.Kind != Dockerfile }
 
 // OutFile is the path of a file of the app's folder in the image.
 func (v View) OutFile(name string) string { return path.Clean(v.InContext(name)) }
@@ -104,7 +121,13 @@ func (v View) Flow(words []string) (string, error) {
 }
 
 // ComposeTest is Probe in the form of a compose file's health check.
-func (v View) ComposeTest(p string) []string { return append([]string{"CMD"}, v.Probe(p)...) }
+func (v View) ComposeTest(p string) []string {
+	test := append([]string{"CMD"}, v.Probe(p)...)
+	for i := range test {
+		test[i] = strings.ReplaceAll(test[i], "$", "$$") // which compose would fill in itself
+	}
+	return test
+}
 
 // TestGlobs match tests of JavaScript and TypeScript by their names.
 func (v View) TestGlobs() []string {
