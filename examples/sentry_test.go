@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/opsctl/opsctl/internal/execx"
+	"github.com/opsctl/opsctl/internal/scaffold"
 	"github.com/opsctl/opsctl/templates"
 )
 
@@ -105,13 +106,13 @@ func TestSentryReportsErrorsAndNoSecret(t *testing.T) {
 		}
 	}
 	sentry := startIngest(t)
-	repo := t.TempDir()
-	extract(t, repo, "testdata/sentry/app.txtar")
-	run(t, repo, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts")
+	first := t.TempDir()
+	extract(t, first, "testdata/sentry/app.txtar")
+	run(t, first, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts")
 
+	// Init writes the configuration here, with Sentry in it.
 	t.Run("typescript", func(t *testing.T) {
-		v := sentryView{TypeScript: true, RoutesExt: ".ts", SrcDir: "src/", NextMajor: 16, Clerk: true}
-		dir := buildSentryApp(t, repo, v, "src/app", "NEXT_PUBLIC_SENTRY_DSN="+sentry.dsn(), "SENTRY_RELEASE=browser-release-7")
+		dir := buildSentryApp(t, first, "NEXT_PUBLIC_SENTRY_DSN="+sentry.dsn(), "SENTRY_RELEASE=browser-release-7")
 		if html, chunks := pageScripts(t, dir), allChunks(t, dir); strings.Contains(html, sdkMark) || !strings.Contains(chunks, sdkMark) {
 			t.Error("the SDK is to be in a chunk of its own, which no page waits for")
 		}
@@ -121,21 +122,39 @@ func TestSentryReportsErrorsAndNoSecret(t *testing.T) {
 		t.Run("with a DSN", func(t *testing.T) { checkReports(t, startSentryApp(t, dir, sentry.dsn()), sentry) })
 		t.Run("without a DSN", func(t *testing.T) { checkSilence(t, startSentryApp(t, dir, ""), sentry) })
 	})
+	// And here it edits the one that is there.
 	t.Run("javascript", func(t *testing.T) {
+		repo := t.TempDir()
+		extract(t, repo, "testdata/sentry/app.txtar")
+		for _, name := range []string{"node_modules", "package-lock.json"} {
+			if err := os.Rename(filepath.Join(first, name), filepath.Join(repo, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		toJavaScript(t, repo)
-		dir := buildSentryApp(t, repo, sentryView{RoutesExt: ".js", NextMajor: 16}, "app")
+		put(t, filepath.Join(repo, "next.config.mjs"), []byte("export default { poweredByHeader: false };\n"))
+		dir := buildSentryApp(t, repo)
 		checkReports(t, startSentryApp(t, dir, sentry.dsn()), sentry)
+		t.Run("without a DSN", func(t *testing.T) { checkSilence(t, startSentryApp(t, dir, ""), sentry) })
 	})
 }
 
 // sdkMark is in the browser's SDK and in nothing that Next.js or React make.
 const sdkMark = "sentry_key"
 
-// buildSentryApp adds the rendered files, builds, and lays the standalone server out in a folder of its own.
-func buildSentryApp(t *testing.T, repo string, v sentryView, appDir string, env ...string) string {
+// buildSentryApp runs init, builds, and lays the standalone server out in a folder of its own.
+func buildSentryApp(t *testing.T, repo string, env ...string) string {
 	t.Helper()
-	for file, name := range v.sentryFiles(appDir) {
-		put(t, filepath.Join(repo, filepath.FromSlash(file)), v.render(t, name))
+	stack, err := scaffold.Detect(repo, scaffold.DetectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := scaffold.Plan(stack, scaffold.Options{Environments: []scaffold.Environment{{Name: "production", Platform: "fly", Region: "fra"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := scaffold.Apply(t.Context(), stack, plan, scaffold.ApplyOptions{}); err != nil {
+		t.Fatal(err)
 	}
 	began := time.Now()
 	if out, err := output(t.Context(), repo, env, "npm", "run", "build"); err != nil {
@@ -177,13 +196,8 @@ func toJavaScript(t *testing.T, repo string) {
 		js := strings.NewReplacer(".tsx", ".js", ".ts", ".js").Replace(file)
 		put(t, filepath.Join(repo, "app", filepath.FromSlash(js)), []byte(types.Replace(read(t, old, file))))
 	}
-	for _, name := range []string{"src", ".next", "tsconfig.json", "next-env.d.ts"} {
+	for _, name := range []string{"src", "tsconfig.json"} {
 		if err := os.RemoveAll(filepath.Join(repo, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"options", "server.config", "edge.config", "browser.config"} {
-		if err := os.Remove(filepath.Join(repo, "sentry."+name+".ts")); err != nil {
 			t.Fatal(err)
 		}
 	}
