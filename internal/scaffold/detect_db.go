@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
 )
 
 // unsupported clients are named to the user: the health route has no check for them.
@@ -130,6 +132,9 @@ func (d *detector) detectMigrations(*manifest) error {
 		}
 	}
 	d.Migrations.Home = u.dir
+	if err := d.checkPrismaClient(u); err != nil {
+		return err
+	}
 	if d.Migrations.Kind != "" && d.OwnDockerfile != nil {
 		d.Notes = append(d.Notes, "your own Dockerfile is kept: set release.command in opsctl.yaml to what applies "+path.Join(u.dir, d.Migrations.Dir)+" in its image")
 	}
@@ -262,6 +267,23 @@ func (s *Stack) detectPrisma(fsys fs.FS) error {
 		return s.scanRLS(fsys, names)
 	}
 	return nil
+}
+
+var prismaOutput = regexp.MustCompile(`(?s)generator\s+\w+\s*\{[^}]*\boutput\s*=`)
+
+// checkPrismaClient refuses a client in node_modules where the image installs the
+// production dependencies anew, without it. Next.js's standalone output brings it along.
+func (d *detector) checkPrismaClient(u unit) error {
+	if d.ORM != "prisma" || d.OwnDockerfile != nil || d.Kind != Node && d.Server == nil {
+		return nil
+	}
+	const file = "prisma/schema.prisma"
+	src, err := optional(u.fs, file)
+	if src == nil || err != nil || prismaOutput.Match(src) {
+		return err
+	}
+	return errs.New(errs.CheckFailed, "%s: the client is generated into node_modules, which the image's production install makes anew", path.Join(u.dir, file)).
+		WithHint("give the generator an output outside of node_modules, such as ../src/generated/prisma; or write a Dockerfile, and run init again")
 }
 
 // scanRLS looks for row-level security in migrations.

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -73,7 +74,7 @@ func (s *Stack) detectPackageManager(root fs.FS, m *manifest) error {
 		s.because(s.PM.Name+" version", version, manifestFile, owner.line("", "packageManager"), "packageManager")
 	}
 	s.detectInstallScripts(root, owner)
-	return s.detectInstall(root)
+	return s.detectInstall(root, m)
 }
 
 // missingLock says which lockfile is missing and, where an install would write it, how.
@@ -95,7 +96,7 @@ func missingLock(name, dir string) error {
 }
 
 // detectInstall collects what an install reads, and fills in the version.
-func (s *Stack) detectInstall(root fs.FS) error {
+func (s *Stack) detectInstall(root fs.FS, m *manifest) error {
 	s.ManifestFiles = []string{"package.json", s.PM.Lockfile}
 	for _, f := range map[string][]string{
 		"pnpm": {"pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"},
@@ -120,6 +121,7 @@ func (s *Stack) detectInstall(root fs.FS) error {
 	if err := s.pinPackageManager(root); err != nil {
 		return err
 	}
+	s.detectLocal(root, m)
 	npmrc, err := optional(root, ".npmrc")
 	if err != nil {
 		return err
@@ -135,6 +137,25 @@ func (s *Stack) detectInstall(root fs.FS) error {
 		s.because("install reads", ".npmrc", s.contextFile(".npmrc"), 0, "the package manager's settings")
 	}
 	return nil
+}
+
+// detectLocal finds dependencies that are folders or archives of the repository, which
+// an install reads. A workspace's own members are not among them.
+func (s *Stack) detectLocal(root fs.FS, m *manifest) {
+	for _, deps := range []map[string]string{m.Dependencies, m.DevDependencies} {
+		for _, name := range slices.Sorted(maps.Keys(deps)) {
+			kind, local, ok := strings.Cut(deps[name], ":")
+			if !ok || kind != "file" && kind != "link" && kind != "portal" {
+				continue
+			}
+			dir := s.InContext(local)
+			if _, err := fs.Stat(root, dir); err != nil || slices.Contains(s.ManifestDirs, dir) {
+				continue // outside of the build context: the install will say so
+			}
+			s.ManifestDirs = append(s.ManifestDirs, dir)
+			s.because("install reads", dir, "package.json", m.depLine(name), name+" is a part of the repository")
+		}
+	}
 }
 
 // pinPackageManager fills in what packageManager leaves open.

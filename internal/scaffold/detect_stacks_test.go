@@ -59,6 +59,24 @@ func TestDetectServer(t *testing.T) {
 	}
 }
 
+// Prisma's client in node_modules would not be in an image that installs them anew.
+func TestPrismaClientOfAServer(t *testing.T) {
+	repo := func(schema, start string) fstest.MapFS {
+		return files("package.json", `{"name": "x", "dependencies": {"next": "16", "@prisma/client": "6"}, "scripts": {"start": "`+start+`"}}`,
+			"package-lock.json", "{}", "app/page.js", "", "server.js", "", "prisma/schema.prisma", schema)
+	}
+	const inModules, outside = "generator client {\n provider = \"prisma-client-js\"\n}", "generator client {\n output = \"../generated\"\n}"
+	for _, tt := range []struct {
+		schema, start string
+		refused       bool
+	}{{inModules, "node server.js", true}, {outside, "node server.js", false}, {inModules, "next start", false}} {
+		_, err := detect(repo(tt.schema, tt.start), "folder")
+		if refused := err != nil && strings.Contains(err.Error(), "prisma/schema.prisma: the client is generated into node_modules"); refused != tt.refused {
+			t.Errorf("%q, %q: %v", tt.schema, tt.start, err)
+		}
+	}
+}
+
 func TestDetectGo(t *testing.T) {
 	const mod = "module example.com/acme/shop\n\ngo 1.26.1\n"
 	const main = "package main\n\nfunc main() {}\n"
@@ -132,6 +150,17 @@ func TestDetectPython(t *testing.T) {
 				t.Errorf("%s runs %q", s.Kind, got)
 			}
 		})
+	}
+}
+
+func TestLocalDependenciesAreInstalledFrom(t *testing.T) {
+	s, err := detect(files("package.json", `{"dependencies": {"next": "16", "a": "file:libs/a", "b": "link:./b.tgz", "c": "file:../outside", "d": "npm:x@1"}}`,
+		"package-lock.json", "{}", "app/page.js", "", "libs/a/package.json", "{}", "b.tgz", ""), "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"libs/a", "b.tgz"}; !slices.Equal(s.ManifestDirs, want) {
+		t.Errorf("got %v, want %v", s.ManifestDirs, want)
 	}
 }
 
