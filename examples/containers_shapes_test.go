@@ -122,7 +122,7 @@ func TestShapesThatAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			putFile(t, repo, tt.file, tt.content)
-			_, err := scaffold.Detect(repo, scaffold.DetectOptions{})
+			_, err := scaffold.Detect(t.Context(), repo, scaffold.DetectOptions{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}

@@ -61,7 +61,7 @@ func installTools(t *testing.T) tooling {
 func initRepo(t *testing.T, repo string) {
 	t.Helper()
 	for i, want := range []bool{true, false} {
-		stack, err := scaffold.Detect(repo, scaffold.DetectOptions{})
+		stack, err := scaffold.Detect(t.Context(), repo, scaffold.DetectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

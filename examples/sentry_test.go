@@ -145,7 +145,7 @@ const sdkMark = "sentry_key"
 // buildSentryApp runs init, builds, and lays the standalone server out in a folder of its own.
 func buildSentryApp(t *testing.T, repo string, env ...string) string {
 	t.Helper()
-	stack, err := scaffold.Detect(repo, scaffold.DetectOptions{})
+	stack, err := scaffold.Detect(t.Context(), repo, scaffold.DetectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

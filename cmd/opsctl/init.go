@@ -67,7 +67,7 @@ are behind, and 9 when a file needs something that only you can do.`,
 			case f.listTemplates:
 				return listTemplates(a)
 			case f.copyTemplate != "":
-				return copyTemplate(a, dir, f.copyTemplate)
+				return copyTemplate(cmd.Context(), a, dir, f.copyTemplate)
 			}
 			return runInit(cmd.Context(), a, dir, f)
 		},
@@ -89,8 +89,7 @@ are behind, and 9 when a file needs something that only you can do.`,
 }
 
 func runInit(ctx context.Context, a *app, dir string, f initFlags) error {
-	force := f.force || a.global.Yes
-	stack, err := scaffold.Detect(dir, scaffold.DetectOptions{ReplaceDockerfile: force})
+	stack, err := scaffold.Detect(ctx, dir, scaffold.DetectOptions{ReplaceDockerfile: f.force})
 	if err != nil {
 		return err
 	}
@@ -105,11 +104,11 @@ func runInit(ctx context.Context, a *app, dir string, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	apply := scaffold.ApplyOptions{Force: force, Keep: f.keep}
+	apply := scaffold.ApplyOptions{Force: f.force, Keep: f.keep}
 	out := &initOutput{a: a, dir: dir, stack: stack, opts: opts, dryRun: a.global.DryRun || f.diff || f.check}
 	switch {
 	case f.check:
-		return out.check(plan)
+		return out.check(plan, opts.Config != nil)
 	case out.dryRun:
 		return out.printPlan(plan, f.diff, apply)
 	}
@@ -132,6 +131,7 @@ var regions = map[string]string{"fly": "fra", "railway": "europe-west4-drams3a",
 func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, error) {
 	o := scaffold.Options{App: f.app, Version: releaseVersion(version)}
 	path := filepath.Join(stack.Repo, filepath.FromSlash(stack.Dir), config.FileName)
+	var project *config.Project
 	if _, err := os.Stat(path); err == nil {
 		p, err := config.NewLoader(a.lookup).Project(config.Global{Config: path})
 		if err != nil {
@@ -140,19 +140,24 @@ func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, 
 		o.App = firstOf(o.App, p.App)
 		o.SentryOrg, o.SentryProject = p.Sentry.Org, p.Sentry.Project
 		o.Environments = environments(p)
+		project = p
 	}
 	o.App = firstOf(o.App, stack.App)
-	if len(f.platforms) > 0 || len(o.Environments) == 0 {
-		if err := usePlatforms(&o, f.platforms); err != nil {
+	var err error
+	if o.Environments, err = f.choose(o.Environments); err != nil {
+		return o, err
+	}
+	if o.Config, err = stack.WrittenConfig(); err != nil {
+		return o, err
+	}
+	if o.Config != nil {
+		o.Config.App = firstOf(f.app, o.Config.App)
+		if o.Config.Environments, err = f.choose(o.Config.Environments); err != nil {
 			return o, err
 		}
 	}
-	for i := range o.Environments {
-		if e := &o.Environments[i]; f.region != "" && e.Name == config.DefaultEnv {
-			e.Region = f.region
-		} else {
-			e.Region = firstOf(e.Region, regions[e.Platform])
-		}
+	if project != nil {
+		overrule(&o, project)
 	}
 	if !scaffold.ValidApp(o.App) {
 		return o, errs.New(errs.Usage, "app name %q is not valid", o.App).
@@ -164,12 +169,59 @@ func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, 
 	return o, nil
 }
 
+// overrule has what the user says in opsctl.yaml win over what is detected. What
+// stands there as init wrote it is no word of the user's: detection may have found
+// something else since.
+func overrule(o *scaffold.Options, p *config.Project) {
+	defaults := scaffold.Config{Port: 3000, HealthPath: "/api/health"}
+	if written := o.Config; written != nil {
+		defaults.Release = written.Release
+		if written.Port != 0 {
+			defaults.Port = written.Port
+		}
+		defaults.HealthPath = firstOf(written.HealthPath, defaults.HealthPath)
+	}
+	if p.Web.Port != defaults.Port || o.Config == nil {
+		o.Port = p.Web.Port
+	}
+	if p.Web.Health != defaults.HealthPath || o.Config == nil {
+		o.HealthPath = p.Web.Health
+	}
+	if len(p.Release.Command) > 0 && !slices.Equal(p.Release.Command, defaults.Release) {
+		o.Release = p.Release.Command
+	}
+}
+
+// choose applies the flags to environments.
+func (f initFlags) choose(list []scaffold.Environment) ([]scaffold.Environment, error) {
+	if len(f.platforms) > 0 || len(list) == 0 {
+		var err error
+		if list, err = usePlatforms(list, f.platforms); err != nil {
+			return nil, err
+		}
+	}
+	for i := range list {
+		if e := &list[i]; f.region != "" && e.Name == config.DefaultEnv {
+			e.Region = f.region
+		} else {
+			e.Region = firstOf(e.Region, regions[e.Platform])
+		}
+	}
+	return list, nil
+}
+
 // environments are those of opsctl.yaml, production first.
 func environments(p *config.Project) []scaffold.Environment {
 	var list []scaffold.Environment
 	for name, e := range p.Environments {
 		list = append(list, scaffold.Environment{Name: name, Platform: e.Platform, Region: e.Region, Instances: e.Instances})
 	}
+	sortEnvironments(list)
+	return list
+}
+
+// sortEnvironments puts production first, and the others in the order of their names.
+func sortEnvironments(list []scaffold.Environment) {
 	slices.SortFunc(list, func(x, y scaffold.Environment) int {
 		rank := func(e scaffold.Environment) string {
 			if e.Name == config.DefaultEnv {
@@ -179,22 +231,21 @@ func environments(p *config.Project) []scaffold.Environment {
 		}
 		return strings.Compare(rank(x), rank(y))
 	})
-	return list
 }
 
 // usePlatforms makes an environment of each platform that is asked for: production,
 // staging, and one by the platform's own name. What opsctl.yaml says of an
 // environment on the same platform stays.
-func usePlatforms(o *scaffold.Options, platforms []string) error {
+func usePlatforms(list []scaffold.Environment, platforms []string) ([]scaffold.Environment, error) {
 	if len(platforms) == 0 {
 		platforms = []string{"fly"}
 	}
 	names := []string{config.DefaultEnv, "staging"}
 	for i, p := range platforms {
 		if _, ok := regions[p]; !ok {
-			return errs.New(errs.Usage, "init cannot write for platform %q", p).WithHint("say --platform fly, railway or render")
+			return nil, errs.New(errs.Usage, "init cannot write for platform %q", p).WithHint("say --platform fly, railway or render")
 		}
-		if slices.ContainsFunc(o.Environments, func(e scaffold.Environment) bool { return e.Platform == p }) {
+		if slices.ContainsFunc(list, func(e scaffold.Environment) bool { return e.Platform == p }) {
 			continue
 		}
 		e := scaffold.Environment{Name: p, Platform: p, Instances: 1}
@@ -204,14 +255,14 @@ func usePlatforms(o *scaffold.Options, platforms []string) error {
 		if e.Name == config.DefaultEnv {
 			e.Instances = 2
 		}
-		same := slices.IndexFunc(o.Environments, func(old scaffold.Environment) bool { return old.Name == e.Name })
-		if same >= 0 {
-			o.Environments[same] = e
+		if same := slices.IndexFunc(list, func(old scaffold.Environment) bool { return old.Name == e.Name }); same >= 0 {
+			list[same] = e
 			continue
 		}
-		o.Environments = append(o.Environments, e)
+		list = append(list, e)
 	}
-	return nil
+	sortEnvironments(list)
+	return list, nil
 }
 
 // nextRelease is the version that workflows install when this program is no release:
@@ -245,14 +296,22 @@ func listTemplates(a *app) error {
 	return nil
 }
 
-// copyTemplate starts a template of the user's own.
-func copyTemplate(a *app, dir, name string) error {
-	file, err := scaffold.CopyTemplate(dir, name)
+// copyTemplate starts a template of the user's own, in the app's folder.
+func copyTemplate(ctx context.Context, a *app, dir, name string) error {
+	stack, err := scaffold.Detect(ctx, dir, scaffold.DetectOptions{})
+	if err != nil {
+		return err
+	}
+	file, err := scaffold.CopyTemplate(stack, name, a.global.DryRun)
 	if err != nil {
 		return err
 	}
 	if !a.global.Quiet {
-		fmt.Fprintf(a.io.Err, "wrote %s: change it, and run opsctl init\n", filepath.Join(dir, file))
+		verb := "wrote"
+		if a.global.DryRun {
+			verb = "would write"
+		}
+		fmt.Fprintf(a.io.Err, "%s %s: change it, and run opsctl init\n", verb, file)
 	}
 	return nil
 }
@@ -260,6 +319,9 @@ func copyTemplate(a *app, dir, name string) error {
 // askOverwrite asks about one file that differs; nil, which keeps them all, where
 // nobody can be asked.
 func askOverwrite(a *app, list *ui.Checklist) func(context.Context, scaffold.Change) (bool, error) {
+	if a.global.Yes {
+		return func(context.Context, scaffold.Change) (bool, error) { return true, nil }
+	}
 	if a.global.NoInput || a.global.JSON || !a.io.CanPrompt() {
 		return nil
 	}

@@ -80,8 +80,13 @@ func printExplain(a *app, s *scaffold.Stack) error {
 }
 
 // check is for CI: the diff of what is behind, and exit 3; nothing when all is in step.
-func (o *initOutput) check(plan []scaffold.Change) error {
+// Without the record of what init wrote nobody can tell, which is no "in step".
+func (o *initOutput) check(plan []scaffold.Change, recorded bool) error {
 	behind := scaffold.Behind(plan)
+	if !recorded && len(behind) == 0 {
+		return errs.New(errs.CheckFailed, ".opsctl/init.json is not there, so it cannot be told whether the files are in step").
+			WithHint("run opsctl init, and commit .opsctl/init.json")
+	}
 	if o.a.global.JSON {
 		report := checkReport{"opsctl.init.check/v1", len(behind) == 0, behind}
 		if behind == nil {

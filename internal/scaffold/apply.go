@@ -10,8 +10,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -63,7 +65,7 @@ func Foresee(plan []Change, opts ApplyOptions) []Result {
 // write, and what it could not.
 func Behind(plan []Change) []Change {
 	return slices.DeleteFunc(slices.Clone(plan), func(c Change) bool {
-		return slices.Contains([]Action{Same, Differs, Removed, Obsolete}, c.Action)
+		return slices.Contains([]Action{Same, Differs, Obsolete}, c.Action) || c.Action == Removed && c.settled
 	})
 }
 
@@ -101,14 +103,48 @@ func Apply(ctx context.Context, s *Stack, plan []Change, opts ApplyOptions) ([]R
 		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
 	}
 	defer root.Close()
-	old, err := readRecord(os.DirFS(filepath.Join(s.Repo, filepath.FromSlash(s.Dir))))
+	old, err := s.record()
 	if err != nil {
 		return nil, err
 	}
 	a := &applier{planner: &planner{stack: s, root: root, record: old.clone()}, opts: opts}
+	if err := a.sweep(plan); err != nil {
+		return nil, err
+	}
 	err = a.files(ctx, plan)
 	return a.results, errors.Join(err, a.writeRecord())
 }
+
+// staleTemp is how old a temporary file is that no running init is about to rename.
+const staleTemp = time.Minute
+
+// sweep removes the temporary files that a killed run has left.
+func (a *applier) sweep(plan []Change) error {
+	seen := map[string]bool{}
+	for _, c := range plan {
+		dir := path.Dir(c.Path)
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		names, err := fs.Glob(a.root.FS(), path.Join(dir, ".*.tmp"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			info, err := a.root.Lstat(name)
+			if err == nil && tempName.MatchString(path.Base(name)) && time.Since(info.ModTime()) > staleTemp {
+				if err := ignoreMissing(a.root.Remove(name)); err != nil {
+					return cannotWrite(a.root, name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// tempName matches what replace names its temporary files.
+var tempName = regexp.MustCompile(`^\.[^/]+\.[0-9a-f]{12}\.tmp$`)
 
 func (a *applier) files(ctx context.Context, plan []Change) error {
 	var schema []byte // the new .env.schema, once it has replaced the user's
@@ -132,6 +168,7 @@ func (a *applier) files(ctx context.Context, plan []Change) error {
 		}
 		a.done(Result{c, outcome})
 	}
+	a.forget(plan)
 	return nil
 }
 
@@ -150,14 +187,31 @@ func (a *applier) note(r Result) {
 		return
 	}
 	switch r.Outcome {
-	case Created, Updated, Merged, Overwritten, Settled:
+	case Created, Updated, Merged, Overwritten, Settled, Unchanged:
 		a.record.files[r.name] = r.rendered
-	case Unchanged:
-		a.record.files[r.name] = r.rendered
+		delete(a.record.removed, r.name)
 	case Kept: // with the user's changes, when init wrote it at all
 		if a.record.has(r.name) {
 			a.record.files[r.name] = r.rendered
 		}
+		if r.Action == Removed {
+			a.record.removed[r.name] = true
+		}
+	}
+}
+
+// forget drops what is neither written any more nor there: should init write it again,
+// it is new.
+func (a *applier) forget(plan []Change) {
+	for _, name := range a.record.names() {
+		if slices.ContainsFunc(plan, func(c Change) bool { return c.name == name }) {
+			continue
+		}
+		if _, err := a.root.Lstat(a.at(name)); err == nil {
+			continue
+		}
+		delete(a.record.files, name)
+		delete(a.record.removed, name)
 	}
 }
 
@@ -226,12 +280,12 @@ func (a *applier) decide(ctx context.Context, c Change) (Outcome, error) {
 	}
 	switch {
 	case yes && c.Action == Removed:
-		return Created, write(a.root, c.Path, c.rendered, nil)
+		return Created, write(a.root, c.Path, c.New, nil)
 	case yes:
 		if err := keepOriginal(a.root, c); err != nil {
 			return "", err
 		}
-		return Overwritten, write(a.root, c.Path, c.rendered, c.Old)
+		return Overwritten, write(a.root, c.Path, c.New, c.Old)
 	case c.Action != Conflict:
 		return Kept, nil
 	case a.opts.Keep:

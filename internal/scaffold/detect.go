@@ -1,7 +1,8 @@
 package scaffold
 
 import (
-	"errors"
+	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -24,7 +28,7 @@ type DetectOptions struct {
 // Detect finds out what kind of app is in dir. At the root of a workspace with one app
 // it is that app. An app that init cannot serve is an errs.CheckFailed whose hint says
 // what was looked for; a package.json that is not valid is an errs.Usage with its line.
-func Detect(dir string, opts DetectOptions) (*Stack, error) {
+func Detect(ctx context.Context, dir string, opts DetectOptions) (*Stack, error) {
 	dir, err := realDir(dir)
 	if err != nil {
 		return nil, err
@@ -41,14 +45,27 @@ func Detect(dir string, opts DetectOptions) (*Stack, error) {
 	if member != "." {
 		s.because("app", member, "", 0, "the only member of this workspace that depends on next")
 	}
-	app := filepath.Join(places.Repo, filepath.FromSlash(places.Dir))
-	record, err := readRecord(os.DirFS(app))
+	// Nothing outside of the repository is read, wherever a link leads.
+	repo, err := os.OpenRoot(places.Repo)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Failure, "open the repository")
+	}
+	defer repo.Close()
+	app, err := fs.Sub(repo.FS(), places.Dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := fs.Sub(repo.FS(), places.Context)
+	if err != nil {
+		return nil, err
+	}
+	record, err := readRecord(app)
 	if err != nil {
 		return nil, err
 	}
 	d := &detector{
-		Stack: s, app: os.DirFS(app), root: os.DirFS(filepath.Join(places.Repo, filepath.FromSlash(places.Context))),
-		folder: filepath.Base(app), written: record.has, replace: opts.ReplaceDockerfile,
+		Stack: s, app: app, root: root, repo: repo.FS(), folder: filepath.Base(filepath.Join(places.Repo, places.Dir)),
+		written: record.has, replace: opts.ReplaceDockerfile, gitIgnored: gitIgnored(ctx, places.Repo),
 	}
 	if err := d.detect(); err != nil {
 		return nil, err
@@ -96,12 +113,16 @@ func isApp(fsys fs.FS, dir string) bool {
 // detector is a Stack in the making, and where it looks.
 type detector struct {
 	*Stack
+	repo    fs.FS  // the repository
 	app     fs.FS  // the app's folder
 	root    fs.FS  // the build context's root: the workspace's, or the app's folder
 	folder  string // the app's folder by name: the last resort for the app's
 	written func(name string) bool
 	replace bool
 	orm     unit // where the ORM is a dependency
+
+	gitIgnored map[string]bool // relative to the repository
+	found      []source        // what sources returns
 }
 
 // detect looks for each kind of app in turn.
@@ -159,16 +180,20 @@ func (d *detector) finish() error {
 		return err
 	}
 	if d.Kind != NextJS {
-		d.detectHealth()
+		if err := d.detectHealth(); err != nil {
+			return err
+		}
 	}
-	d.detectIgnored()
+	if err := d.detectIgnored(); err != nil {
+		return err
+	}
 	d.detectCI()
-	return nil
+	return d.checkNames()
 }
 
 // detectCI looks for a CI that is not GitHub's: who has one does not want another.
 func (d *detector) detectCI() {
-	repo := os.DirFS(d.Repo)
+	repo := d.repo
 	if isDir(repo, ".github") {
 		return
 	}
@@ -227,8 +252,10 @@ func (d *detector) detectOwnFiles() error {
 	}
 	final := src[last:]
 	if match := exposed.FindSubmatchIndex(final); match != nil {
-		_, _ = fmt.Sscan(string(final[match[2]:match[3]]), &d.Port)
-		d.because("port", strconv.Itoa(d.Port), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
+		if n, err := strconv.Atoi(string(final[match[2]:match[3]])); err == nil && n > 0 && n < 1<<16 {
+			d.Port = n
+			d.because("port", strconv.Itoa(n), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
+		}
 	}
 	users := userLine.FindAllSubmatch(final, -1)
 	if len(users) == 0 || slices.Contains([]string{"root", "0"}, string(users[len(users)-1][1])) {
@@ -240,43 +267,26 @@ func (d *detector) detectOwnFiles() error {
 	return nil
 }
 
-// detectIgnored looks at a .dockerignore of the user's own, which is kept.
-func (d *detector) detectIgnored() {
-	src, err := fs.ReadFile(d.root, ".dockerignore")
-	if err != nil || d.written(d.FromApp(path.Join(d.Context, ".dockerignore"))) {
-		return
+// detectIgnored looks at a .dockerignore of the user's own, which is kept: does it let
+// files with secrets into the image's build?
+func (d *detector) detectIgnored() error {
+	src, err := optional(d.root, ".dockerignore")
+	if src == nil || err != nil || d.written(d.FromApp(path.Join(d.Context, ".dockerignore"))) {
+		return err
 	}
-	for line := range strings.Lines(string(src)) {
-		if strings.Contains(line, ".env") {
-			return
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(src))
+	if err != nil {
+		return errs.Wrap(err, errs.Usage, "%s", d.contextFile(".dockerignore"))
+	}
+	matcher, err := patternmatcher.New(patterns)
+	if err != nil {
+		return errs.Wrap(err, errs.Usage, "%s", d.contextFile(".dockerignore")).WithHint("correct the pattern")
+	}
+	for _, secret := range []string{".env", ".env.local", ".env.production"} {
+		if out, err := matcher.MatchesOrParentMatches(d.InContext(secret)); err != nil || !out {
+			d.Notes = append(d.Notes, d.contextFile(".dockerignore")+" lets "+secret+" into the image's build; add **/.env and **/.env.*")
+			return nil
 		}
 	}
-	d.Notes = append(d.Notes, d.contextFile(".dockerignore")+" lets .env files into the image's build; add **/.env and **/.env.*")
-}
-
-var testDirs = regexp.MustCompile(`(^|/)(node_modules|\.next|\.git|dist|build|out|coverage|test|tests|e2e|__tests__|\.opsctl|vendor|venv|__pycache__|testdata)$`)
-
-// skipDir tells whether a folder holds nothing of the running app.
-func skipDir(name string) bool { return testDirs.MatchString(name) }
-
-func isDir(fsys fs.FS, name string) bool {
-	info, err := fs.Stat(fsys, name)
-	return err == nil && info.IsDir()
-}
-
-func isFile(fsys fs.FS, name string) bool {
-	info, err := fs.Stat(fsys, name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-// optional reads a file that need not be there.
-func optional(fsys fs.FS, name string) ([]byte, error) {
-	src, err := fs.ReadFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return src, nil
+	return nil
 }

@@ -126,6 +126,9 @@ func (d *detector) detectMigrations(*manifest) error {
 	if err := find(u.fs); err != nil {
 		return err
 	}
+	if d.PrismaDir != "" {
+		d.PrismaDir = path.Join(u.dir, d.PrismaDir)
+	}
 	for i := range d.Reasons[before:] {
 		if r := &d.Reasons[before+i]; r.File != "" {
 			r.File = path.Join(u.dir, r.File)
@@ -169,7 +172,7 @@ var foreignMarks = regexp.MustCompile(`(?m)^--\s*(migrate:down|\+goose Down|\+mi
 
 func (s *Stack) plainSQL(fsys fs.FS, dir string, names []string) error {
 	for _, name := range names {
-		src, err := fs.ReadFile(fsys, name)
+		src, err := optional(fsys, name)
 		if err != nil {
 			return err
 		}
@@ -237,13 +240,15 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 }
 
 func (s *Stack) detectPrisma(fsys fs.FS) error {
-	const file = "prisma/schema.prisma"
-	src, err := optional(fsys, file)
+	file, src, err := prismaSchema(fsys)
 	if err != nil {
 		return err
 	}
+	for _, ext := range []string{"ts", "js", "mjs", "mts", "cjs"} {
+		s.PrismaConfig = s.PrismaConfig || isFile(fsys, "prisma.config."+ext)
+	}
 	if src != nil {
-		s.PrismaDir = path.Dir(file)
+		s.PrismaDir = "prisma"
 		s.because("prisma schema", file, file, 0, "copied before the install, whose postinstall may generate the client")
 		if loc := prismaPostgres.FindIndex(src); loc != nil {
 			s.OtherPostgres = true
@@ -277,8 +282,7 @@ func (d *detector) checkPrismaClient(u unit) error {
 	if d.ORM != "prisma" || d.OwnDockerfile != nil || d.Kind != Node && d.Server == nil {
 		return nil
 	}
-	const file = "prisma/schema.prisma"
-	src, err := optional(u.fs, file)
+	file, src, err := prismaSchema(u.fs)
 	if src == nil || err != nil || prismaOutput.Match(src) {
 		return err
 	}
@@ -289,7 +293,7 @@ func (d *detector) checkPrismaClient(u unit) error {
 // scanRLS looks for row-level security in migrations.
 func (s *Stack) scanRLS(fsys fs.FS, names []string) error {
 	for _, name := range names {
-		src, err := fs.ReadFile(fsys, name)
+		src, err := optional(fsys, name)
 		if err != nil {
 			return err
 		}
@@ -297,6 +301,23 @@ func (s *Stack) scanRLS(fsys fs.FS, names []string) error {
 	}
 	return nil
 }
+
+// prismaSchema is the file with the datasource: schema.prisma, or one of a folder of
+// schemas.
+func prismaSchema(fsys fs.FS) (file string, src []byte, err error) {
+	folder, err := fs.Glob(fsys, "prisma/schema/*.prisma")
+	if err != nil {
+		return "", nil, err
+	}
+	for _, name := range append([]string{"prisma/schema.prisma"}, folder...) {
+		if src, err = optional(fsys, name); err != nil || prismaSource.Match(src) {
+			return name, src, err
+		}
+	}
+	return "prisma/schema.prisma", nil, nil
+}
+
+var prismaSource = regexp.MustCompile(`(?m)^\s*datasource\s`)
 
 var prismaPostgres = regexp.MustCompile(`provider\s*=\s*"(postgresql|postgres)"`)
 

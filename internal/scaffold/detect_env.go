@@ -3,7 +3,6 @@ package scaffold
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"regexp"
@@ -11,15 +10,10 @@ import (
 	"strings"
 )
 
-// maxSource is the size above which a file is taken for generated and not scanned.
-const maxSource = 1 << 20
-
 var (
 	envDot     = regexp.MustCompile(`process\.env(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])`)
 	envGo      = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\(\s*"([A-Za-z_][A-Za-z0-9_]*)"`)
 	envPython  = regexp.MustCompile(`(?:os\.environ\[\s*|(?:os\.environ\.get|os\.getenv|env(?:\.\w+)?|config)\(\s*)["']([A-Z_][A-Z0-9_]*)["']`)
-	sourceFile = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts|go|py)$`)
-	testFile   = regexp.MustCompile(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.|_test\.go$|^test_.*\.py$|_test\.py$|^conftest\.py$`)
 	secretName = regexp.MustCompile(`SECRET|TOKEN|PASSWORD|PRIVATE|CREDENTIAL|_KEY$|_DSN$|_URL$`)
 )
 
@@ -47,22 +41,24 @@ func isProvided(name string) bool {
 }
 
 // scanSources lists the variables that the code reads, and the folders that it refers
-// to. Files that init writes are left out, so that a second run sees what the first
-// one saw.
+// to.
 func (d *detector) scanSources() error {
-	seen := map[string]EnvUse{}
-	if err := d.scanTree(".", d.app, seen); err != nil {
+	sources, err := d.sources()
+	if err != nil {
 		return err
 	}
-	if d.Workspace != nil {
-		for _, p := range d.Workspace.Needed {
-			sub, err := fs.Sub(d.root, p.Dir)
-			if err != nil {
-				return err
-			}
-			if err := d.scanTree(d.contextFile(p.Dir), sub, seen); err != nil {
-				return err
-			}
+	seen := map[string]EnvUse{}
+	for _, file := range sources {
+		src, err := file.read()
+		if err != nil {
+			return err
+		}
+		if codeFile.MatchString(file.name) {
+			scanEnv(src, file.shown, seen)
+			d.scanValidation(src, file.shown, seen)
+		}
+		if file.dir == "." && d.JavaScript() {
+			d.scanFolders(src, file.name)
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(seen)) {
@@ -78,54 +74,7 @@ func (d *detector) scanSources() error {
 	return nil
 }
 
-// scanTree scans one package, whose folder is dir as the app's sees it.
-func (d *detector) scanTree(dir string, fsys fs.FS, seen map[string]EnvUse) error {
-	return fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			if name != "." && (skipDir(name) || strings.HasPrefix(e.Name(), ".")) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		code, shown := sourceFile.MatchString(name), path.Join(dir, name)
-		if d.ours(shown) || !e.Type().IsRegular() || testFile.MatchString(path.Base(name)) || !code && !styleFile.MatchString(name) {
-			return nil
-		}
-		src, err := readSource(fsys, name, e)
-		if err != nil {
-			return err
-		}
-		if code {
-			scanEnv(src, shown, seen)
-			d.scanValidation(src, shown)
-		}
-		if dir == "." && d.JavaScript() {
-			d.scanFolders(src, name)
-		}
-		return nil
-	})
-}
-
-// ours tells whether a file, seen from the app's folder, is one that init writes.
-func (d *detector) ours(name string) bool {
-	return d.written(name) || name == d.HealthFile() || name == d.LivezFile() || name == d.MigrateScript()
-}
-
-// readSource reads a file, unless it is too large to be somebody's source: then nil.
-func readSource(fsys fs.FS, name string, d fs.DirEntry) ([]byte, error) {
-	if info, err := d.Info(); err != nil || info.Size() > maxSource {
-		return nil, err
-	}
-	src, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return src, nil
-}
-
+// scanEnv finds the variables that a file reads one by one.
 func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 	pattern := envDot
 	switch path.Ext(name) {
@@ -139,20 +88,56 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 		if m[2] < 0 {
 			group = 4
 		}
-		key := string(src[m[group]:m[group+1]])
-		if _, ok := seen[key]; ok || isProvided(key) {
-			continue
+		text := src[m[0]:m[1]]
+		// A Python app fails without what it takes from environ, and without what it asks for with no default.
+		needed := bytes.HasPrefix(text, []byte("os.environ[")) || path.Ext(name) == ".py" && !bytes.HasPrefix(text, []byte("os.")) && closes(src[m[1]:])
+		note(seen, string(src[m[group]:m[group+1]]), name, lineAt(src, m[0]), needed, "")
+	}
+	for _, m := range envDestructured.FindAllSubmatchIndex(src, -1) {
+		for _, part := range bytes.Split(src[m[2]:m[3]], []byte(",")) {
+			if key := envKey.Find(bytes.TrimSpace(part)); key != nil {
+				note(seen, string(key), name, lineAt(src, m[0]), false, "")
+			}
 		}
-		seen[key] = EnvUse{Name: key, File: name, Line: lineAt(src, m[0])}
 	}
 }
 
-// validation matches the libraries that check the whole environment when the module is
-// loaded, which Next.js's build does.
-var validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
+// closes tells whether the next that is not space ends the call: no default follows.
+func closes(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return len(rest) > 0 && rest[0] == ')'
+}
 
-// scanValidation finds what would make the image's build ask for an environment.
-func (d *detector) scanValidation(src []byte, file string) {
+// note adds a use; the first file that reads a variable is the one that is named.
+func note(seen map[string]EnvUse, key, file string, line int, needed bool, form string) {
+	if isProvided(key) {
+		return
+	}
+	use, ok := seen[key]
+	if !ok {
+		use = EnvUse{Name: key, File: file, Line: line}
+	}
+	use.Needed = use.Needed || needed
+	if use.Form == "" {
+		use.Form = form
+	}
+	seen[key] = use
+}
+
+var (
+	// Libraries that check the whole environment when the module is loaded, which Next.js's build does.
+	validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
+	// KEY: z.string().url(), as those libraries have it, a line each.
+	validated = regexp.MustCompile(`(?m)^\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:(.*)$`)
+	lenient   = regexp.MustCompile(`\.optional\(|\.default\(|\.catch\(|\.nullish\(|default:|process\.env`)
+
+	envDestructured = regexp.MustCompile(`\{([^{}]*)\}\s*=\s*process\.env\b`)
+	envKey          = regexp.MustCompile(`^[A-Z][A-Z0-9_]*`)
+)
+
+// scanValidation finds what would make the image's build ask for an environment, and
+// what it would ask for.
+func (d *detector) scanValidation(src []byte, file string, seen map[string]EnvUse) {
 	if d.Kind != NextJS {
 		return
 	}
@@ -160,8 +145,19 @@ func (d *detector) scanValidation(src []byte, file string) {
 		d.SkipEnvValidation, d.ValidatesEnv = true, false
 		d.because("build", "SKIP_ENV_VALIDATION=1", file, lineAt(src, i), "the code's own switch to build without an environment")
 	}
-	if loc := validation.FindIndex(src); loc != nil && !d.SkipEnvValidation && !d.ValidatesEnv {
+	loc := validation.FindIndex(src)
+	if loc == nil {
+		return
+	}
+	for _, m := range validated.FindAllSubmatchIndex(src, -1) {
+		rule := string(src[m[4]:m[5]])
+		note(seen, string(src[m[2]:m[3]]), file, lineAt(src, m[2]), !lenient.MatchString(rule), rule)
+	}
+	if !d.SkipEnvValidation && !d.ValidatesEnv {
 		d.ValidatesEnv = true
 		d.because("build", "placeholders", file, lineAt(src, loc[0]), "the environment is validated when this is loaded, so the build gets values of the right form")
+		if !validated.Match(src) {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s:%d validates the environment, and init cannot read which: give the build what it asks for, or a switch to skip it", file, lineAt(src, loc[0])))
+		}
 	}
 }

@@ -77,7 +77,7 @@ func TestDockerignoreNamesTestCodeAlone(t *testing.T) {
 
 func rendering(t *testing.T, s *Stack, path string) string {
 	t.Helper()
-	files, err := render(newView(s, opts), fstest.MapFS{})
+	files, err := render(s, opts, fstest.MapFS{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ type GoProgram struct {
 	Main    string // the package, for instance "./cmd/server"
 	Sum     bool   // there is a go.sum
 	Vendor  bool   // dependencies are in the repository
+	Local   bool   // a dependency is replaced by a folder of the repository
 }
 
 var (
@@ -25,6 +26,9 @@ var (
 	packageMain    = regexp.MustCompile(`(?m)^package main\b`)
 	goPostgres     = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/jackc/pgx(?:/v\d)?|github\.com/lib/pq|gorm\.io/driver/postgres)\s`)
 	goRedis        = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/redis/(?:go-redis|rueidis)\S*|github\.com/go-redis/redis\S*|github\.com/gomodule/redigo)\s`)
+	goCgo          = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/mattn/go-sqlite3|github\.com/confluentinc/confluent-kafka-go\S*|github\.com/h2non/bimg|github\.com/davidbyttow/govips\S*)\s`)
+	goOpens        = regexp.MustCompile(`\b(?:ParseFiles|ParseGlob|os\.Open|os\.ReadFile|os\.DirFS|http\.Dir)\(\s*"(?:\./)?[a-zA-Z]`)
+	localReplace   = regexp.MustCompile(`(?m)=>\s*\.{1,2}/`)
 	versionInPath  = regexp.MustCompile(`^v\d+$`)
 	goServerFolder = []string{"server", "api", "web", "app", "serve"}
 )
@@ -53,8 +57,11 @@ func (d *detector) detectGo(*manifest) (bool, error) {
 		}
 	}
 	d.Go.Sum, d.Go.Vendor = isFile(d.app, "go.sum"), isFile(d.app, "vendor/modules.txt")
-	d.Port = 8080
-	d.because("port", "8080", "", 0, "default for Go; the image sets PORT, and the app has to listen on it")
+	if d.Port == 0 {
+		d.Port = 8080
+		d.because("port", "8080", "", 0, "default for Go; the image sets PORT, and the app has to listen on it")
+	}
+	d.Go.Local = localReplace.Match(mod)
 	if match := goPostgres.FindSubmatchIndex(mod); match != nil {
 		d.OtherPostgres = true
 		d.because("postgres client", string(mod[match[2]:match[3]]), "go.mod", lineAt(mod, match[2]), "a dependency")
@@ -66,13 +73,39 @@ func (d *detector) detectGo(*manifest) (bool, error) {
 	if d.OwnDockerfile != nil {
 		return true, nil
 	}
+	if loc := goCgo.FindIndex(mod); loc != nil {
+		return true, errs.New(errs.CheckFailed, "go.mod:%d: %s needs a C compiler and C libraries, and the image is built without", lineAt(mod, loc[0]), strings.TrimSpace(string(mod[loc[0]:loc[1]]))).
+			WithHint("use a module in pure Go, such as modernc.org/sqlite; or write a Dockerfile, and run init again")
+	}
+	if err := d.goFiles(); err != nil {
+		return true, err
+	}
 	return true, d.detectGoMain()
+}
+
+// goFiles notes files that the program opens when it runs: the image has none.
+func (d *detector) goFiles() error {
+	sources, err := d.sources()
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		src, err := s.read()
+		if err != nil {
+			return err
+		}
+		if loc := goOpens.FindIndex(src); loc != nil {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s:%d opens a file of the repository when the program runs, and the image holds the program alone: embed it (go:embed)", s.shown, lineAt(src, loc[0])))
+			return nil
+		}
+	}
+	return nil
 }
 
 // detectGoMain finds the program: at the root, or the one of cmd that is named like
 // the app or like a server.
 func (d *detector) detectGoMain() error {
-	mains, err := goMains(d.app)
+	mains, err := d.goMains()
 	if err != nil {
 		return err
 	}
@@ -109,34 +142,32 @@ func (d *detector) goMigrations() {
 	for _, dir := range []string{"migrations", "db/migrations", "internal/db/migrations", "sql/migrations"} {
 		if names, err := fs.Glob(d.app, dir+"/*.sql"); err == nil && len(names) > 0 {
 			d.because("migrations", "none", names[0], 0, "SQL files, and no way to know what runs them")
-			d.Notes = append(d.Notes, dir+" holds migrations: have the program apply them when asked to (for instance "+d.App+" migrate), and set release.command in opsctl.yaml to [/app, migrate]")
+			d.Notes = append(d.Notes, dir+" holds migrations: have the program apply them when asked to (for instance "+d.App+" migrate), and set release.command in opsctl.yaml to ["+d.App+", migrate]")
 			return
 		}
 	}
 }
 
-// goMains are the folders with a package main, without tests.
-func goMains(fsys fs.FS) ([]string, error) {
+// goMains are the folders with a package main, without tests, tools and examples.
+func (d *detector) goMains() ([]string, error) {
+	sources, err := d.sources()
+	if err != nil {
+		return nil, err
+	}
 	var dirs []string
-	err := fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
+	for _, s := range sources {
+		dir := path.Dir(s.name)
+		top, _, _ := strings.Cut(s.name, "/")
+		if !strings.HasSuffix(s.name, ".go") || slices.Contains(dirs, dir) || top == "tools" || top == "examples" || strings.Contains("/"+s.name, "/_") {
+			continue
+		}
+		src, err := s.read()
 		if err != nil {
-			return err
-		}
-		if e.IsDir() && name != "." && (skipDir(name) || strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_") || name == "tools" || name == "examples") {
-			return fs.SkipDir
-		}
-		dir := path.Dir(name)
-		if e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || slices.Contains(dirs, dir) {
-			return nil
-		}
-		src, err := readSource(fsys, name, e)
-		if err != nil {
-			return err
+			return nil, err
 		}
 		if packageMain.Match(src) && !strings.Contains(string(src), "//go:build ignore") {
 			dirs = append(dirs, dir)
 		}
-		return nil
-	})
-	return dirs, err
+	}
+	return dirs, nil
 }

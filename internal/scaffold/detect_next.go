@@ -44,12 +44,12 @@ func (d *detector) detectNext(m *manifest) (bool, error) {
 		}
 	}
 	d.HealthPath, d.LivePath = d.BasePath+"/api/health", d.BasePath+"/livez"
-	d.nextNotes(m)
-	return true, nil
+	return true, d.nextNotes()
 }
 
 // detectJavaScript finds what every app with a package.json has.
 func (d *detector) detectJavaScript(m *manifest) error {
+	d.member = m.Name
 	if err := d.detectWorkspace(d.root, m); err != nil {
 		return err
 	}
@@ -61,7 +61,9 @@ func (d *detector) detectJavaScript(m *manifest) error {
 			d.Scripts = append(d.Scripts, name)
 		}
 	}
-	d.detectNodeVersion(m)
+	if err := d.detectNodeVersion(m); err != nil {
+		return err
+	}
 	d.TypeScript = isFile(d.app, "tsconfig.json")
 	if d.TypeScript {
 		d.because("language", "TypeScript", "tsconfig.json", 0, "there is a tsconfig.json")
@@ -71,65 +73,142 @@ func (d *detector) detectJavaScript(m *manifest) error {
 	return nil
 }
 
-func (d *detector) detectNodeVersion(m *manifest) {
-	use := func(fsys fs.FS, at func(string) string, m *manifest) bool {
-		for _, name := range []string{".nvmrc", ".node-version"} {
-			src, err := fs.ReadFile(fsys, name)
-			if n := major(strings.TrimPrefix(strings.TrimSpace(string(src)), "v")); err == nil && n > 0 {
-				d.Node = strconv.Itoa(n)
-				d.because("node", d.Node, at(name), 1, "the version the repository is developed with")
-				return true
+// ltsNames are Node's own names for its long-term lines, as .nvmrc may have them.
+var ltsNames = map[string]int{"hydrogen": 18, "iron": 20, "jod": 22, "krypton": 24, "*": 24}
+
+const (
+	oldestNode  = 18 // has fetch, which the health check uses
+	livingNode  = 20 // older ones get no security updates
+	nodeSupport = "Node.js before 18 has no fetch, which the image's health check uses"
+)
+
+// detectNodeVersion takes the version that the repository is developed with: the app's
+// own word before its workspace's.
+func (d *detector) detectNodeVersion(m *manifest) error {
+	places := []struct {
+		fs fs.FS
+		at func(string) string
+	}{{d.app, path.Clean}, {d.root, d.contextFile}}
+	for i, p := range places {
+		if i > 0 {
+			if !d.Nested() {
+				break
 			}
+			owner, err := readManifest(d.root)
+			if err != nil {
+				return err
+			}
+			m = owner
 		}
-		if n := major(m.Volta["node"]); n > 0 {
-			d.Node = strconv.Itoa(n)
-			d.because("node", d.Node, at("package.json"), m.line("volta", "node"), "volta's version")
-			return true
+		r, err := nodeVersion(p.fs, m)
+		if err != nil {
+			return err
 		}
-		if n := major(m.Engines["node"]); n > 0 {
-			d.Node = strconv.Itoa(n)
-			d.because("node", d.Node, at("package.json"), m.line("engines", "node"), "the lowest version that engines allows: "+m.Engines["node"])
-			return true
+		if r.n == 0 {
+			continue
 		}
-		return false
-	}
-	if use(d.app, path.Clean, m) {
-		return
-	}
-	if d.Nested() {
-		if owner, err := readManifest(d.root); err == nil && use(d.root, d.contextFile, owner) {
-			return
+		d.Node = strconv.Itoa(r.n)
+		d.because("node", d.Node, p.at(r.file), r.line, r.why)
+		if r.n < oldestNode && d.OwnDockerfile == nil {
+			return errs.New(errs.CheckFailed, "%s:%d asks for Node.js %d; %s", p.at(r.file), r.line, r.n, nodeSupport).
+				WithHint("move to a later version; or write a Dockerfile, and run init again")
 		}
+		if r.n < livingNode {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s:%d asks for Node.js %d, which gets no security updates any more", p.at(r.file), r.line, r.n))
+		}
+		return nil
 	}
 	d.Node = defaultNode
 	d.because("node", d.Node, "", 0, "default: no .nvmrc, .node-version, volta or engines names a version")
+	return nil
 }
 
+type nodeReason struct {
+	n    int
+	file string
+	line int
+	why  string
+}
+
+func nodeVersion(fsys fs.FS, m *manifest) (nodeReason, error) {
+	for _, name := range []string{".nvmrc", ".node-version"} {
+		src, err := optional(fsys, name)
+		if err != nil {
+			return nodeReason{}, err
+		}
+		text := strings.TrimSpace(string(src))
+		n := major(text)
+		if lts, ok := strings.CutPrefix(text, "lts/"); ok {
+			n = ltsNames[strings.ToLower(lts)]
+		}
+		if n > 0 {
+			return nodeReason{n, name, 1, "the version the repository is developed with: " + text}, nil
+		}
+	}
+	if n := major(m.Volta["node"]); n > 0 {
+		return nodeReason{n, "package.json", m.line("volta", "node"), "volta's version"}, nil
+	}
+	lowest := major(m.Engines["node"])
+	if lowest == 0 {
+		return nodeReason{}, nil
+	}
+	why := "the lowest version that engines allows: "
+	if lowest < livingNode && openEnded.MatchString(m.Engines["node"]) {
+		lowest, why = livingNode, "the lowest version that engines allows and that still gets security updates: "
+	}
+	return nodeReason{lowest, "package.json", m.line("engines", "node"), why + m.Engines["node"]}, nil
+}
+
+// openEnded matches a range that allows the living versions too.
+var openEnded = regexp.MustCompile(`^\s*>=\s*\d[\d.]*\s*$|\|\|\s*(?:>=\s*|\^)?2\d`)
+
+// detectRouter finds the folder that the health routes go into. An app folder with
+// nothing but init's routes in it makes no app router.
 func (d *detector) detectRouter(*manifest) error {
+	pages := ""
+	for _, dir := range []string{"src/pages", "pages"} {
+		if pages == "" && isDir(d.app, dir) {
+			pages = dir
+		}
+	}
 	for _, dir := range []string{"src/app", "app"} {
-		if isDir(d.app, dir) {
-			d.AppDir = dir
+		if isDir(d.app, dir) && (pages == "" || d.hasOwn(dir)) {
+			d.AppDir, d.AppRouter = dir, true
 			d.because("app directory", dir, dir, 0, "the app router's folder")
 			return nil
 		}
 	}
-	// Next.js serves both routers side by side, if the folders are.
-	for _, dir := range []string{"src/pages", "pages"} {
-		if isDir(d.app, dir) {
-			d.AppDir = path.Join(path.Dir(dir), "app")
-			d.because("app directory", d.AppDir, dir, 0, "pages router: the health routes go into an app folder beside it")
-			return nil
-		}
+	if pages == "" {
+		return unknownStack("package.json depends on next, and there is no app, src/app, pages or src/pages folder")
 	}
-	return unknownStack("package.json depends on next, and there is no app, src/app, pages or src/pages folder")
+	// Next.js serves both routers side by side, if the folders are.
+	d.AppDir = path.Join(path.Dir(pages), "app")
+	d.because("app directory", d.AppDir, pages, 0, "pages router: the health routes go into an app folder beside it")
+	return nil
+}
+
+// hasOwn tells whether a folder of the app holds a file that is not init's.
+func (d *detector) hasOwn(dir string) bool {
+	own := false
+	_ = fs.WalkDir(d.app, dir, func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && !d.written(name) {
+			own = true
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return own
 }
 
 func (d *detector) detectConfig(*manifest) error {
 	d.Dist = ".next"
 	for _, ext := range []string{"js", "mjs", "ts", "cjs", "mts"} { // Next.js's own order first
 		name := "next.config." + ext
-		src, err := fs.ReadFile(d.app, name)
+		src, err := optional(d.app, name)
 		if err != nil {
+			return err
+		}
+		if src == nil {
 			continue
 		}
 		d.Config = name
@@ -156,20 +235,21 @@ func (d *detector) detectConfig(*manifest) error {
 var protects = regexp.MustCompile(`auth\.protect\(|auth\(\)\.protect\(|createRouteMatcher|withAuth\(`)
 
 // nextNotes adds what only the user can do.
-func (d *detector) nextNotes(*manifest) {
+func (d *detector) nextNotes() error {
 	src := strings.TrimSuffix(d.AppDir, "app")
 	for _, base := range []string{"middleware", "proxy"} {
 		for _, ext := range []string{".ts", ".js"} {
 			file := src + base + ext
-			code, err := fs.ReadFile(d.app, file)
+			code, err := optional(d.app, file)
 			if err != nil {
-				continue
+				return err
 			}
 			if loc := protects.FindIndex(code); loc != nil {
 				d.Notes = append(d.Notes, fmt.Sprintf("%s:%d asks for a sign-in: leave %s, %s and webhooks out of it", file, lineAt(code, loc[0]), d.HealthPath, d.LivePath))
 			}
 		}
 	}
+	return nil
 }
 
 var migrating = regexp.MustCompile(`\bmigrate\b|db:push|db push|drizzle-kit|knex migrate|alembic upgrade`)
@@ -198,20 +278,6 @@ func (d *detector) detectBuild(m *manifest) error {
 		}
 	}
 	return nil
-}
-
-var versionPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)(?:\.(\d+))?`)
-
-// majorMinor is the lowest version that a range allows; zeros when it does not begin
-// with one.
-func majorMinor(version string) (v [2]int) {
-	if match := versionPattern.FindStringSubmatch(version); match != nil {
-		v[0], _ = strconv.Atoi(match[1])
-		if v[1], _ = strconv.Atoi(match[2]); match[2] == "" {
-			v[1] = 99 // "13" and "^13" install the newest
-		}
-	}
-	return v
 }
 
 // detectSentry looks for a set-up of the user's own, which would not go together with

@@ -24,10 +24,12 @@ const (
 var (
 	exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$`)
 	lockVersion  = regexp.MustCompile(`(?m)^lockfileVersion:\s*'?"?(\d+)`)
-	npmrcToken   = regexp.MustCompile(`(?m)^\s*[^#;\s][^=\n]*_(auth|authToken|password)\s*=`)
-	berryLock    = regexp.MustCompile(`(?m)^__metadata:`)
-	yarnPath     = regexp.MustCompile(`(?m)^yarnPath:\s*"?([^"\s]+)"?`)
-	nodeLinker   = regexp.MustCompile(`(?m)^nodeLinker:\s*"?node-modules"?`)
+	// What package managers' settings keep secrets in: _authToken=, //host/:_auth=, npmAuthToken:, token = "", https://user:password@host.
+	settingsToken = regexp.MustCompile(`(?mi)^[^#;\n]*(?:_auth|_authToken|_password|npmAuthToken|npmAuthIdent|\btoken|\bpassword)["']?\s*[=:]|^[^#;\n]*://[^/@\s]+@`)
+	settingsVar   = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}`)
+	berryLock     = regexp.MustCompile(`(?m)^__metadata:`)
+	yarnPath      = regexp.MustCompile(`(?m)^yarnPath:\s*"?([^"\s]+)"?`)
+	nodeLinker    = regexp.MustCompile(`(?m)^nodeLinker:\s*"?node-modules"?`)
 )
 
 type lockfile struct{ file, pm string }
@@ -40,15 +42,15 @@ var lockfiles = []lockfile{
 // detectPackageManager decides by the lockfile, because it is what the image installs
 // from; packageManager adds the exact version. Both are at the workspace's root,
 // where there is one.
-func (s *Stack) detectPackageManager(root fs.FS, m *manifest) error {
+func (d *detector) detectPackageManager(root fs.FS, m *manifest) error {
 	owner := m // whose packageManager counts
-	if s.Nested() {
+	if d.Nested() {
 		var err error
 		if owner, err = readManifest(root); err != nil {
 			return err
 		}
 	}
-	manifestFile := s.contextFile("package.json")
+	manifestFile := d.contextFile("package.json")
 	name, version, _ := strings.Cut(owner.PackageManager, "@")
 	version, _, _ = strings.Cut(version, "+") // the hash that corepack adds
 	if version != "" && !exactVersion.MatchString(version) {
@@ -65,16 +67,16 @@ func (s *Stack) detectPackageManager(root fs.FS, m *manifest) error {
 	case len(found) == 0:
 		return missingLock(name, path.Dir(manifestFile))
 	case len(found) > 1 && found[0].pm != found[1].pm:
-		return errs.New(errs.CheckFailed, "two lockfiles: %s and %s", s.contextFile(found[0].file), s.contextFile(found[1].file)).
+		return errs.New(errs.CheckFailed, "two lockfiles: %s and %s", d.contextFile(found[0].file), d.contextFile(found[1].file)).
 			WithHint("remove the one that is not used, or set packageManager in package.json")
 	}
-	s.PM = PackageManager{Name: found[0].pm, Version: version, Lockfile: found[0].file}
-	s.because("package manager", s.PM.Name, s.contextFile(s.PM.Lockfile), 0, "its lockfile is there")
+	d.PM = PackageManager{Name: found[0].pm, Version: version, Lockfile: found[0].file}
+	d.because("package manager", d.PM.Name, d.contextFile(d.PM.Lockfile), 0, "its lockfile is there")
 	if version != "" {
-		s.because(s.PM.Name+" version", version, manifestFile, owner.line("", "packageManager"), "packageManager")
+		d.because(d.PM.Name+" version", version, manifestFile, owner.line("", "packageManager"), "packageManager")
 	}
-	s.detectInstallScripts(root, owner)
-	return s.detectInstall(root, m)
+	d.detectInstallScripts(root, owner)
+	return d.detectInstall(root, m)
 }
 
 // missingLock says which lockfile is missing and, where an install would write it, how.
@@ -96,108 +98,125 @@ func missingLock(name, dir string) error {
 }
 
 // detectInstall collects what an install reads, and fills in the version.
-func (s *Stack) detectInstall(root fs.FS, m *manifest) error {
-	s.ManifestFiles = []string{"package.json", s.PM.Lockfile}
-	for _, f := range map[string][]string{
+func (d *detector) detectInstall(root fs.FS, m *manifest) error {
+	d.ManifestFiles = []string{"package.json", d.PM.Lockfile}
+	settings := append([]string{".npmrc"}, map[string][]string{
 		"pnpm": {"pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"},
 		"yarn": {".yarnrc.yml", ".yarnrc"},
 		"bun":  {"bunfig.toml"},
-	}[s.PM.Name] {
-		if isFile(root, f) {
-			s.ManifestFiles = append(s.ManifestFiles, f)
-			s.because("install reads", f, s.contextFile(f), 0, s.PM.Name+"'s own settings")
+	}[d.PM.Name]...)
+	for _, f := range settings {
+		if err := d.detectSettings(root, f); err != nil {
+			return err
 		}
 	}
 	folders := []string{"patches"}
-	if s.PM.Name == "yarn" {
+	if d.PM.Name == "yarn" {
 		folders = []string{".yarn/releases", ".yarn/plugins", ".yarn/patches", "patches"}
 	}
 	for _, dir := range folders {
 		if isDir(root, dir) {
-			s.ManifestDirs = append(s.ManifestDirs, dir)
-			s.because("install reads", dir, s.contextFile(dir), 0, "what the lockfile refers to")
+			d.ManifestDirs = append(d.ManifestDirs, dir)
+			d.because("install reads", dir, d.contextFile(dir), 0, "what the lockfile refers to")
 		}
 	}
-	if err := s.pinPackageManager(root); err != nil {
+	if err := d.pinPackageManager(root); err != nil {
 		return err
 	}
-	s.detectLocal(root, m)
-	npmrc, err := optional(root, ".npmrc")
-	if err != nil {
+	d.detectLocal(root, m)
+	return nil
+}
+
+// detectSettings deals with a file of the package manager's settings. One that holds a
+// secret is mounted, and so are the variables that it takes secrets from.
+func (d *detector) detectSettings(root fs.FS, file string) error {
+	src, err := optional(root, file)
+	if src == nil || err != nil {
 		return err
 	}
-	switch {
-	case npmrc == nil:
-	case npmrcToken.Match(npmrc):
-		s.NpmrcSecret = true
-		s.because("install reads", ".npmrc", s.contextFile(".npmrc"), 0, "it holds a token, so it is mounted as a secret and enters no layer")
-		s.Notes = append(s.Notes, "the build needs .npmrc, which holds a token: docker build --secret id=npmrc,src=.npmrc .")
-	default:
-		s.ManifestFiles = append(s.ManifestFiles, ".npmrc")
-		s.because("install reads", ".npmrc", s.contextFile(".npmrc"), 0, "the package manager's settings")
+	if d.ignored(d.contextFile(file)) {
+		d.because("install", "without "+file, d.contextFile(file), 0, "git ignores it, so another clone does not have it")
+		return nil
 	}
+	if !settingsToken.Match(src) {
+		d.ManifestFiles = append(d.ManifestFiles, file)
+		d.because("install reads", file, d.contextFile(file), 0, "the package manager's settings")
+		return nil
+	}
+	d.Secrets = append(d.Secrets, Secret{ID: strings.TrimPrefix(file, "."), File: file})
+	d.because("install reads", file, d.contextFile(file), 0, "it holds a secret, so it is mounted and enters no layer")
+	hint := "--secret id=" + strings.TrimPrefix(file, ".") + ",src=" + file
+	for _, m := range settingsVar.FindAllSubmatch(src, -1) {
+		v := Secret{ID: strings.ToLower(string(m[1])), Env: string(m[1])}
+		if !slices.Contains(d.Secrets, v) {
+			d.Secrets = append(d.Secrets, v)
+			d.because("install reads", v.Env, d.contextFile(file), 0, "the file takes a secret from it, so it is mounted as well")
+			hint += " --secret id=" + v.ID + ",env=" + v.Env
+		}
+	}
+	d.Notes = append(d.Notes, "the build needs "+file+", which holds a secret: docker build "+hint+" . (compose and opsctl deploy do so by themselves)")
 	return nil
 }
 
 // detectLocal finds dependencies that are folders or archives of the repository, which
 // an install reads. A workspace's own members are not among them.
-func (s *Stack) detectLocal(root fs.FS, m *manifest) {
+func (d *detector) detectLocal(root fs.FS, m *manifest) {
 	for _, deps := range []map[string]string{m.Dependencies, m.DevDependencies} {
 		for _, name := range slices.Sorted(maps.Keys(deps)) {
 			kind, local, ok := strings.Cut(deps[name], ":")
 			if !ok || kind != "file" && kind != "link" && kind != "portal" {
 				continue
 			}
-			dir := s.InContext(local)
-			if _, err := fs.Stat(root, dir); err != nil || slices.Contains(s.ManifestDirs, dir) {
+			dir := d.InContext(local)
+			if _, err := fs.Stat(root, dir); err != nil || slices.Contains(d.ManifestDirs, dir) {
 				continue // outside of the build context: the install will say so
 			}
-			s.ManifestDirs = append(s.ManifestDirs, dir)
-			s.because("install reads", dir, "package.json", m.depLine(name), name+" is a part of the repository")
+			d.ManifestDirs = append(d.ManifestDirs, dir)
+			d.because("install reads", dir, "package.json", m.depLine(name), name+" is a part of the repository")
 		}
 	}
 }
 
 // pinPackageManager fills in what packageManager leaves open.
-func (s *Stack) pinPackageManager(root fs.FS) error {
-	lock, err := optional(root, s.PM.Lockfile)
+func (d *detector) pinPackageManager(root fs.FS) error {
+	lock, err := optional(root, d.PM.Lockfile)
 	if err != nil {
 		return err
 	}
-	pinned := s.PM.Version != ""
-	switch s.PM.Name {
+	pinned := d.PM.Version != ""
+	switch d.PM.Name {
 	case "npm":
 		return nil // comes with Node
 	case "pnpm":
-		s.fillVersion(pnpmForLock9)
+		d.fillVersion(pnpmForLock9)
 		if match := lockVersion.FindSubmatch(lock); !pinned && match != nil && len(match[1]) == 1 && match[1][0] < '9' {
-			s.PM.Version = pnpmForLock6
+			d.PM.Version = pnpmForLock6
 		}
 	case "bun":
-		s.fillVersion(bunForAnyLock)
+		d.fillVersion(bunForAnyLock)
 	case "yarn":
-		if err := s.pinYarn(root, lock); err != nil {
+		if err := d.pinYarn(root, lock); err != nil {
 			return err
 		}
 	}
-	if !pinned && s.PM.Program == "" {
-		s.because(s.PM.Name+" version", s.PM.Version, s.contextFile(s.PM.Lockfile), 1, "default for this lockfile's format: package.json has no packageManager")
-		s.Notes = append(s.Notes, `set "packageManager": "`+s.PM.Name+"@"+s.PM.Version+`" in package.json, so that the image and the team install with the same version`)
+	if !pinned && d.PM.Program == "" {
+		d.because(d.PM.Name+" version", d.PM.Version, d.contextFile(d.PM.Lockfile), 1, "default for this lockfile's format: package.json has no packageManager")
+		d.Notes = append(d.Notes, `set "packageManager": "`+d.PM.Name+"@"+d.PM.Version+`" in package.json, so that the image and the team install with the same version`)
 	}
 	return nil
 }
 
-func (s *Stack) fillVersion(version string) {
-	if s.PM.Version == "" {
-		s.PM.Version = version
+func (d *detector) fillVersion(version string) {
+	if d.PM.Version == "" {
+		d.PM.Version = version
 	}
 }
 
 // pinYarn tells yarn 1 from the later ones, which usually bring their program along.
-func (s *Stack) pinYarn(root fs.FS, lock []byte) error {
-	s.PM.Berry = berryLock.Match(lock) || s.PM.Version != "" && major(s.PM.Version) > 1
-	if !s.PM.Berry {
-		s.fillVersion(yarnClassic)
+func (d *detector) pinYarn(root fs.FS, lock []byte) error {
+	d.PM.Berry = berryLock.Match(lock) || d.PM.Version != "" && major(d.PM.Version) > 1
+	if !d.PM.Berry {
+		d.fillVersion(yarnClassic)
 		return nil
 	}
 	rc, err := optional(root, ".yarnrc.yml")
@@ -205,13 +224,13 @@ func (s *Stack) pinYarn(root fs.FS, lock []byte) error {
 		return err
 	}
 	if match := yarnPath.FindSubmatchIndex(rc); match != nil {
-		s.PM.Program = path.Clean(string(rc[match[2]:match[3]]))
-		s.because("yarn program", s.PM.Program, s.contextFile(".yarnrc.yml"), lineAt(rc, match[2]), "yarnPath: it is part of the repository")
+		d.PM.Program = path.Clean(string(rc[match[2]:match[3]]))
+		d.because("yarn program", d.PM.Program, d.contextFile(".yarnrc.yml"), lineAt(rc, match[2]), "yarnPath: it is part of the repository")
 	}
 	if !nodeLinker.Match(rc) {
-		s.PM.PlugAndPlay = true
-		s.because("install", "node_modules", s.contextFile(".yarnrc.yml"), 0, "Next.js traces its standalone output from node_modules, so the image sets YARN_NODE_LINKER; the lockfile is the same")
+		d.PM.PlugAndPlay = true
+		d.because("install", "node_modules", d.contextFile(".yarnrc.yml"), 0, "Next.js traces its standalone output from node_modules, so the image sets YARN_NODE_LINKER; the lockfile is the same")
 	}
-	s.fillVersion(yarnForBerry)
+	d.fillVersion(yarnForBerry)
 	return nil
 }

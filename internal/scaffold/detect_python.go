@@ -1,17 +1,18 @@
 package scaffold
 
 import (
-	"bytes"
+	"errors"
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
-
-// defaultPython is the image's Python when the repository asks for none.
-const defaultPython = "3.13"
 
 // PythonProgram is how a Python app is installed and run.
 type PythonProgram struct {
@@ -23,8 +24,10 @@ type PythonProgram struct {
 	LibPQ   bool     // psycopg is built against the C library
 }
 
-// The tools' versions in the image.
 const (
+	defaultPython = 13 // 3.13, where the repository asks for no version
+	oldestPython  = 10 // 3.10: older ones get no security updates
+
 	uvVersion     = "0.9.9"
 	poetryVersion = "2.2.1"
 )
@@ -34,130 +37,280 @@ func (p PythonProgram) ToolVersion() string {
 	return map[string]string{"uv": "uv==" + uvVersion, "poetry": "poetry==" + poetryVersion}[p.Tool]
 }
 
+// requirement is a production dependency of a Python app.
+type requirement struct {
+	name   string // lower case, with dashes
+	extras string // for instance "binary,pool"
+	file   string
+	line   int
+}
+
+// requirements are a Python app's production dependencies.
+type requirements []requirement
+
+func (r requirements) find(names ...string) (requirement, bool) {
+	for _, name := range names {
+		for _, q := range r {
+			if q.name == name {
+				return q, true
+			}
+		}
+	}
+	return requirement{}, false
+}
+
 var (
-	pythonVersion  = regexp.MustCompile(`(3\.\d+)`)
-	requiresPython = regexp.MustCompile(`(?m)^(?:requires-python|python)\s*=\s*"[^"0-9]*(3\.\d+)`)
-	pyPostgres     = regexp.MustCompile(`(?mi)(?:^\W*|["'])(psycopg2-binary|psycopg2|psycopg|asyncpg|pg8000)\b`)
-	pyLibPQ        = regexp.MustCompile(`(?mi)(?:^\W*|["'])psycopg2(?:$|[^\w-])|(?:^\W*|["'])psycopg(?:\[c\]|[^\w\[-]|$)`)
-	pyProject      = regexp.MustCompile(`(?m)^name\s*=\s*"([^"]+)"`)
-	pyIncludes     = regexp.MustCompile(`(?m)^-(?:r|c|-requirement|-constraint)[ =]*(\S+)`)
-	pyRedis        = regexp.MustCompile(`(?mi)(?:^\W*|["'])(redis|django-redis|aioredis|celery\[redis\])\b`)
-	fastapiApp     = regexp.MustCompile(`(?m)^(\w+)(?:\s*:\s*FastAPI)?\s*=\s*FastAPI\(`)
-	djangoWSGI     = regexp.MustCompile(`(?m)^\s*(?:WSGI_APPLICATION)\s*=\s*["']([\w.]+)\.application["']`)
-	djangoStatic   = regexp.MustCompile(`(?m)^\s*STATIC_ROOT\s*=`)
+	requirementLine = regexp.MustCompile(`^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?`)
+	includeLine     = regexp.MustCompile(`^\s*(?:-r|--requirement)[ =]*(\S+)|^\s*(?:-c|--constraint)[ =]*(\S+)`)
+	pythonMinor     = regexp.MustCompile(`3\.(\d+)`)
+	upperBound      = regexp.MustCompile(`<(=?)\s*3\.(\d+)`)
 )
 
-// dependencyName matches a package as requirements.txt, pyproject.toml and the locks
-// name it at the start of a line or of a quoted text.
-func dependencyName(name string) *regexp.Regexp {
-	return regexp.MustCompile(`(?mi)(?:^\W*|["'])` + regexp.QuoteMeta(name) + `(?:$|[^\w-])`)
+func normalName(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+}
+
+// pyproject is the part of pyproject.toml that detection reads.
+type pyproject struct {
+	Project struct {
+		Name         string   `toml:"name"`
+		Requires     string   `toml:"requires-python"`
+		Dependencies []string `toml:"dependencies"`
+	} `toml:"project"`
+	Tool struct {
+		Poetry struct {
+			Name         string         `toml:"name"`
+			Dependencies map[string]any `toml:"dependencies"`
+		} `toml:"poetry"`
+	} `toml:"tool"`
+
+	src []byte
+}
+
+// pythonRequirements are the production dependencies, nil without any; it fills in the
+// tool, its files, and the app's name.
+func (d *detector) pythonRequirements() (requirements, *pyproject, error) {
+	project, err := d.readPyproject()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range []struct{ lock, tool string }{{"uv.lock", "uv"}, {"poetry.lock", "poetry"}} {
+		if project != nil && isFile(d.app, t.lock) {
+			d.Python.Tool, d.Python.Files = t.tool, []string{"pyproject.toml", t.lock}
+			return project.requirements(), project, nil
+		}
+	}
+	if isFile(d.app, "requirements.txt") {
+		d.Python.Tool = "pip"
+		found, err := d.readRequirements("requirements.txt")
+		return found, project, err
+	}
+	if project == nil {
+		return nil, nil, nil
+	}
+	return project.requirements(), project, nil
+}
+
+func (d *detector) readPyproject() (*pyproject, error) {
+	src, err := optional(d.app, "pyproject.toml")
+	if src == nil || err != nil {
+		return nil, err
+	}
+	p := &pyproject{src: src}
+	if err := toml.Unmarshal(src, p); err != nil {
+		line := 1
+		if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+			line, _ = e.Position()
+		}
+		return nil, errs.Wrap(err, errs.Usage, "pyproject.toml:%d", line).WithHint("correct it and run init again")
+	}
+	return p, nil
+}
+
+func (p *pyproject) requirements() requirements {
+	var found requirements
+	add := func(text string) {
+		if m := requirementLine.FindStringSubmatch(text); m != nil {
+			found = append(found, requirement{normalName(m[1]), m[2], "pyproject.toml", p.line(m[1])})
+		}
+	}
+	for _, text := range p.Project.Dependencies {
+		add(text)
+	}
+	for name, value := range p.Tool.Poetry.Dependencies {
+		extras := ""
+		if table, ok := value.(map[string]any); ok {
+			if list, ok := table["extras"].([]any); ok {
+				for _, e := range list {
+					if text, ok := e.(string); ok {
+						extras += "," + text
+					}
+				}
+			}
+		}
+		add(name + "[" + strings.TrimPrefix(extras, ",") + "]")
+	}
+	slices.SortFunc(found, func(a, b requirement) int { return strings.Compare(a.name, b.name) })
+	return found
+}
+
+// line is the line of a name in pyproject.toml.
+func (p *pyproject) line(name string) int {
+	loc := regexp.MustCompile(`(?mi)(?:^\s*|["'])` + regexp.QuoteMeta(name) + `(?:$|[^\w-])`).FindIndex(p.src)
+	if loc == nil {
+		return 0
+	}
+	return lineAt(p.src, loc[0])
+}
+
+// readRequirements follows the files that a requirements file includes, each from its
+// own folder, as pip does.
+func (d *detector) readRequirements(file string) (requirements, error) {
+	if slices.Contains(d.Python.Files, file) {
+		return nil, nil
+	}
+	src, err := optional(d.app, file)
+	if src == nil || err != nil {
+		return nil, err
+	}
+	d.Python.Files = append(d.Python.Files, file)
+	found := requirements{}
+	line := 0
+	for text := range strings.Lines(string(src)) {
+		line++
+		text, _, _ = strings.Cut(text, " #")
+		switch m := includeLine.FindStringSubmatch(text); {
+		case m != nil && m[1] != "":
+			more, err := d.readRequirements(path.Join(path.Dir(file), m[1]))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, more...)
+		case m != nil: // a constraint installs nothing, and has to be there
+			if name := path.Join(path.Dir(file), m[2]); isFile(d.app, name) {
+				d.Python.Files = append(d.Python.Files, name)
+			}
+		default:
+			if m := requirementLine.FindStringSubmatch(text); m != nil {
+				found = append(found, requirement{normalName(m[1]), m[2], file, line})
+			}
+		}
+	}
+	return found, nil
 }
 
 // detectPython is the detection of a Django or FastAPI app.
 func (d *detector) detectPython(*manifest) (bool, error) {
-	deps, file, err := d.pythonDependencies()
-	if deps == nil || err != nil {
+	deps, project, err := d.pythonRequirements()
+	if err != nil {
 		return false, err
 	}
-	framework := ""
-	for _, f := range []string{"django", "fastapi"} {
-		if loc := dependencyName(f).FindIndex(deps); loc != nil && framework == "" {
-			framework = f
-			d.because("stack", f, file, lineAt(deps, loc[0]), "a dependency")
-		}
-	}
-	if framework == "" {
+	framework, ok := deps.find("django", "fastapi")
+	if !ok {
 		return false, nil
 	}
-	d.Kind, d.Port = Kind(framework), 8000
-	if match := pyProject.FindSubmatchIndex(deps); match != nil && file == "pyproject.toml" {
-		if name := sanitizeApp(string(deps[match[2]:match[3]])); name != "" {
+	d.Kind = Kind(framework.name)
+	d.because("stack", framework.name, framework.file, framework.line, "a dependency")
+	if d.Port == 0 {
+		d.Port = 8000
+	}
+	if project != nil {
+		if name := sanitizeApp(firstText(project.Project.Name, project.Tool.Poetry.Name)); name != "" {
 			d.App = name
-			d.because("app name", name, file, lineAt(deps, match[2]), "the project's name")
+			d.because("app name", name, "pyproject.toml", project.line("name"), "the project's name")
 		}
 	}
-	if err := d.detectPythonVersion(file, deps); err != nil {
-		return true, err
-	}
-	if match := pyPostgres.FindSubmatchIndex(deps); match != nil {
+	if q, ok := deps.find("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000"); ok {
 		d.OtherPostgres = true
-		d.because("postgres client", string(deps[match[2]:match[3]]), file, lineAt(deps, match[2]), "a dependency")
-		d.Python.LibPQ = pyLibPQ.Match(deps)
+		d.because("postgres client", q.name, q.file, q.line, "a dependency")
+		d.Python.LibPQ = q.name == "psycopg2" || q.name == "psycopg" && !strings.Contains(q.extras, "binary")
 	}
-	if match := pyRedis.FindSubmatchIndex(deps); match != nil {
+	if q, ok := deps.find("redis", "django-redis", "aioredis"); ok {
 		d.Redis = "python"
-		d.because("redis client", string(deps[match[2]:match[3]]), file, lineAt(deps, match[2]), "a dependency")
+		d.because("redis client", q.name, q.file, q.line, "a dependency")
 	}
 	if d.OwnDockerfile != nil {
 		return true, nil
 	}
-	if d.Kind == Django {
-		return true, d.detectDjango(deps, file)
-	}
-	return true, d.detectFastAPI(deps, file)
-}
-
-// pythonDependencies is the file that names the dependencies, and fills in the tool.
-func (d *detector) pythonDependencies() (deps []byte, file string, err error) {
-	for _, t := range []struct{ lock, tool, deps string }{
-		{"uv.lock", "uv", "pyproject.toml"}, {"poetry.lock", "poetry", "pyproject.toml"}, {"requirements.txt", "pip", "requirements.txt"},
-	} {
-		if !isFile(d.app, t.lock) {
-			continue
-		}
-		d.Python.Tool, d.Python.Files = t.tool, []string{t.deps}
-		if t.lock != t.deps {
-			d.Python.Files = append(d.Python.Files, t.lock)
-		}
-		deps, err = optional(d.app, t.deps)
-		for _, match := range pyIncludes.FindAllSubmatch(deps, -1) {
-			if name := path.Clean(string(match[1])); isFile(d.app, name) {
-				d.Python.Files = append(d.Python.Files, name)
-				more, err := optional(d.app, name)
-				if err != nil {
-					return nil, "", err
-				}
-				deps = append(append(deps, '\n'), more...)
-			}
-		}
-		return deps, t.deps, err
-	}
-	src, err := optional(d.app, "pyproject.toml")
-	if src != nil && (dependencyName("django").Match(src) || dependencyName("fastapi").Match(src)) && d.OwnDockerfile == nil {
-		return nil, "", errs.New(errs.CheckFailed, "pyproject.toml has no lockfile beside it").
+	if d.Python.Tool == "" {
+		return true, errs.New(errs.CheckFailed, "pyproject.toml has no lockfile beside it").
 			WithHint("run `uv lock` or `poetry lock`: the image installs exactly what the lockfile says; then run init again")
 	}
-	return src, "pyproject.toml", err
+	if err := d.detectPythonVersion(project); err != nil {
+		return true, err
+	}
+	if d.Kind == Django {
+		return true, d.detectDjango(deps, framework.file)
+	}
+	return true, d.detectFastAPI(deps, framework.file)
 }
 
-func (d *detector) detectPythonVersion(file string, deps []byte) error {
+// firstText is the first text that is not empty.
+func firstText(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func (d *detector) detectPythonVersion(project *pyproject) error {
 	d.because("package manager", d.Python.Tool, d.Python.Files[len(d.Python.Files)-1], 0, "its file is there")
+	use := func(minor int, file string, line int, why string) {
+		d.Python.Version = "3." + strconv.Itoa(minor)
+		d.because("python", d.Python.Version, file, line, why)
+	}
 	for _, name := range []string{".python-version", "runtime.txt"} {
 		src, err := optional(d.app, name)
 		if err != nil {
 			return err
 		}
-		if match := pythonVersion.FindSubmatch(src); match != nil {
-			d.Python.Version = string(match[1])
-			d.because("python", d.Python.Version, name, 1, "the version the repository is developed with")
+		if m := pythonMinor.FindSubmatch(src); m != nil {
+			minor, _ := strconv.Atoi(string(m[1]))
+			use(minor, name, 1, "the version the repository is developed with")
 			return nil
 		}
 	}
-	if match := requiresPython.FindSubmatchIndex(deps); match != nil {
-		d.Python.Version = string(deps[match[2]:match[3]])
-		d.because("python", d.Python.Version, file, lineAt(deps, match[0]), "the lowest version that it allows")
+	wanted := ""
+	if project != nil {
+		wanted = project.Project.Requires
+		if text, ok := project.Tool.Poetry.Dependencies["python"].(string); ok && wanted == "" {
+			wanted = text
+		}
+	}
+	m := pythonMinor.FindStringSubmatch(wanted)
+	if m == nil {
+		use(defaultPython, "", 0, "default: no .python-version or requires-python names a version")
 		return nil
 	}
-	d.Python.Version = defaultPython
-	d.because("python", d.Python.Version, "", 0, "default: no .python-version or requires-python names a version")
+	minor, _ := strconv.Atoi(m[1])
+	why := "the lowest version that it allows: " + wanted
+	if minor < oldestPython {
+		minor, why = defaultPython, "the lowest version that it allows gets no security updates any more: "+wanted
+		if top := upperBound.FindStringSubmatch(wanted); top != nil {
+			if n, _ := strconv.Atoi(top[2]); n <= minor {
+				if minor = n; top[1] == "" {
+					minor--
+				}
+			}
+		}
+	}
+	use(minor, "pyproject.toml", project.line("requires-python")+project.line("python"), why)
 	return nil
 }
 
-func (d *detector) detectDjango(deps []byte, file string) error {
+var (
+	djangoWSGI   = regexp.MustCompile(`(?m)^\s*(?:WSGI_APPLICATION)\s*=\s*["']([\w.]+)\.application["']`)
+	djangoStatic = regexp.MustCompile(`(?m)^\s*STATIC_ROOT\s*=`)
+	fastapiApp   = regexp.MustCompile(`(?m)^(\w+)(?:\s*:\s*FastAPI)?\s*=\s*FastAPI\(`)
+)
+
+func (d *detector) detectDjango(deps requirements, file string) error {
 	if !isFile(d.app, "manage.py") {
 		return unknownStack("django is a dependency, and there is no manage.py")
 	}
-	if !dependencyName("gunicorn").Match(deps) {
+	if _, ok := deps.find("gunicorn"); !ok {
 		return errs.New(errs.CheckFailed, "%s does not name gunicorn, the server that the image runs Django with", file).
 			WithHint("add gunicorn to the dependencies, lock them, and run init again")
 	}
@@ -174,10 +327,10 @@ func (d *detector) detectDjango(deps []byte, file string) error {
 		if err != nil {
 			return err
 		}
-		if match := djangoWSGI.FindSubmatchIndex(src); match != nil && d.Python.Command == nil {
-			module := string(src[match[2]:match[3]])
+		if m := djangoWSGI.FindSubmatchIndex(src); m != nil && d.Python.Command == nil {
+			module := string(src[m[2]:m[3]])
 			d.Python.Command = []string{"gunicorn", module + ":application", "--workers=2", "--access-logfile=-"}
-			d.because("server", "gunicorn "+module, name, lineAt(src, match[0]), "WSGI_APPLICATION")
+			d.because("server", "gunicorn "+module, name, lineAt(src, m[0]), "WSGI_APPLICATION")
 		}
 		if loc := djangoStatic.FindIndex(src); loc != nil && !d.Python.Static {
 			d.Python.Static, d.ValidatesEnv = true, true
@@ -193,43 +346,27 @@ func (d *detector) detectDjango(deps []byte, file string) error {
 	return nil
 }
 
-func (d *detector) detectFastAPI(deps []byte, file string) error {
-	if !dependencyName("uvicorn").Match(deps) && !regexp.MustCompile(`(?mi)(?:^\W*|["'])fastapi\[(standard|all)\]`).Match(deps) {
+func (d *detector) detectFastAPI(deps requirements, file string) error {
+	self, _ := deps.find("fastapi")
+	if _, ok := deps.find("uvicorn"); !ok && !strings.Contains(self.extras, "standard") && !strings.Contains(self.extras, "all") {
 		return errs.New(errs.CheckFailed, "%s does not name uvicorn, the server that the image runs FastAPI with", file).
 			WithHint("add uvicorn to the dependencies, lock them, and run init again")
 	}
-	module, name, line := "", "", 0
-	err := fs.WalkDir(d.app, ".", func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if e.IsDir() && p != "." && (skipDir(p) || strings.HasPrefix(e.Name(), ".")) {
-			return fs.SkipDir
-		}
-		if e.IsDir() || !strings.HasSuffix(p, ".py") || module != "" {
-			return nil
-		}
-		src, err := readSource(d.app, p, e)
-		if match := fastapiApp.FindSubmatchIndex(src); match != nil {
-			dotted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(p, ".py"), "/__init__"), "/", ".")
-			module, name, line = dotted+":"+string(src[match[2]:match[3]]), p, lineAt(src, match[0])
-		}
-		return err
-	})
+	app, err := d.findFastAPI()
 	if err != nil {
 		return err
 	}
-	if module == "" {
+	if app.module == "" {
 		return unknownStack("fastapi is a dependency, and no file makes an app with FastAPI()")
 	}
-	appDir := ""
-	if strings.HasPrefix(module, "src.") && !isFile(d.app, "src/__init__.py") && isFile(d.app, path.Join("src", strings.Split(module, ".")[1], "__init__.py")) {
-		module, appDir = strings.TrimPrefix(module, "src."), " --app-dir=src"
+	module, appDir := app.module, ""
+	if rest, ok := strings.CutPrefix(module, "src."); ok && !isFile(d.app, "src/__init__.py") && isFile(d.app, path.Join("src", strings.Split(rest, ".")[0], "__init__.py")) {
+		module, appDir = rest, " --app-dir=src"
 	}
 	// A shell fills in the port that the platform gives, and makes way for the server.
 	d.Python.Command = []string{"sh", "-c", "exec uvicorn " + module + appDir + " --host=0.0.0.0 --port=$PORT --proxy-headers --forwarded-allow-ips='*'"}
-	d.because("server", "uvicorn "+module, name, line, "the app that FastAPI() makes")
-	if pyPostgres.Match(deps) && bytes.Contains(deps, []byte("asyncpg")) {
+	d.because("server", "uvicorn "+module, app.file, app.line, "the app that FastAPI() makes")
+	if _, ok := deps.find("asyncpg"); ok {
 		d.Notes = append(d.Notes, "platforms give DATABASE_URL as postgresql://: where SQLAlchemy shall use asyncpg, have the code make postgresql+asyncpg:// of it")
 	}
 	if isFile(d.app, "alembic.ini") {
@@ -239,4 +376,43 @@ func (d *detector) detectFastAPI(deps []byte, file string) error {
 		d.because("migrations", "none", "", 0, "there is no alembic.ini")
 	}
 	return nil
+}
+
+type fastapi struct {
+	module, file string
+	line, rank   int
+}
+
+// findFastAPI prefers an app that is named app, in a file that is named like one, in
+// the uppermost folder.
+func (d *detector) findFastAPI() (fastapi, error) {
+	best := fastapi{rank: -1}
+	sources, err := d.sources()
+	if err != nil {
+		return best, err
+	}
+	for _, s := range sources {
+		if !strings.HasSuffix(s.name, ".py") {
+			continue
+		}
+		src, err := s.read()
+		if err != nil {
+			return best, err
+		}
+		for _, m := range fastapiApp.FindAllSubmatchIndex(src, -1) {
+			variable := string(src[m[2]:m[3]])
+			found := fastapi{file: s.name, line: lineAt(src, m[0]), rank: 10 - min(9, strings.Count(s.name, "/"))}
+			if variable == "app" {
+				found.rank += 10
+			}
+			if slices.Contains([]string{"main.py", "app.py", "asgi.py", "server.py"}, path.Base(s.name)) {
+				found.rank += 20
+			}
+			dotted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(s.name, ".py"), "/__init__"), "/", ".")
+			if found.module = dotted + ":" + variable; found.rank > best.rank {
+				best = found
+			}
+		}
+	}
+	return best, nil
 }

@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 // dependencies beside it.
 type Server struct {
 	Command []string // "node" and its arguments
+	Built   bool     // the file is made by the build
 }
 
 var (
@@ -74,7 +74,7 @@ func (d *detector) useServer(m *manifest, name string) error {
 	if !d.hasEntry(entry) && !d.isBuilt(m, entry) {
 		return refuse(entry + " is not there, and no build script makes it")
 	}
-	d.Server = &Server{Command: words}
+	d.Server = &Server{Command: words, Built: !d.hasEntry(entry)}
 	d.because("server", strings.Join(words, " "), "package.json", line, "the app's own server, so the image holds all production dependencies")
 	return nil
 }
@@ -135,45 +135,46 @@ func (d *detector) detectNode(m *manifest) (bool, error) {
 	return true, nil
 }
 
-// healthRoute matches the path of a health check in a router's call or table, in any
-// of the languages.
-var healthRoute = regexp.MustCompile("[\"'`(]\\^?(/?(?:api/)?(?:health|healthz|healthcheck|health-check|livez|readyz|up|status)/?)\\$?[\"'`]")
+// healthRoute matches the path of a health check where a router is told of it, in any
+// of the languages: get("/healthz", path("health/", HandleFunc("GET /health",
+// @Controller("health").
+var healthRoute = regexp.MustCompile("\\b(?:get|Get|GET|all|use|route|Route|Handle|HandleFunc|path|re_path|url|Controller)\\(\\s*r?[\"'`](?:GET )?\\^?(/?(?:[a-z0-9-]+/){0,2}(?:health|healthz|healthcheck|health-check|readyz|livez)/?)\\$?[\"'`]")
 
-// detectHealth looks for the health route of an app that init writes none into.
-func (d *detector) detectHealth() {
-	d.HealthPath = "/"
-	defer func() {
-		if d.LivePath == "" {
-			d.LivePath = d.HealthPath
-		}
-	}()
-	found := ""
-	var file string
+// detectHealth looks for the health route of an app that init writes none into. One
+// that is named health comes before the other names.
+func (d *detector) detectHealth() error {
+	sources, err := d.sources()
+	if err != nil {
+		return err
+	}
+	var found, file string
 	var line int
-	_ = fs.WalkDir(d.app, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || found != "" {
-			return fs.SkipAll
+	for _, s := range sources {
+		if !codeFile.MatchString(s.name) {
+			continue
 		}
-		if e.IsDir() && name != "." && (skipDir(name) || strings.HasPrefix(e.Name(), ".")) {
-			return fs.SkipDir
+		src, err := s.read()
+		if err != nil {
+			return err
 		}
-		if !e.Type().IsRegular() || !sourceFile.MatchString(name) || testFile.MatchString(path.Base(name)) {
-			return nil
-		}
-		src, _ := readSource(d.app, name, e) // what cannot be read was an error of the scan before
-		if match := healthRoute.FindSubmatchIndex(src); match != nil {
-			found, file, line = "/"+strings.Trim(string(src[match[2]:match[3]]), "/"), name, lineAt(src, match[0])
-			if strings.HasSuffix(string(src[match[2]:match[3]]), "/") && d.Kind == Django {
-				found += "/" // Django redirects from the path without it
+		for _, m := range healthRoute.FindAllSubmatchIndex(src, -1) {
+			route := string(src[m[2]:m[3]])
+			if found == "" || strings.Contains(route, "health") && !strings.Contains(found, "health") {
+				found, file, line = route, s.shown, lineAt(src, m[0])
 			}
 		}
-		return nil
-	})
-	if found != "" {
-		d.HealthPath = found
-		d.because("health", found, file, line, "the first route that is named like a health check")
-		return
 	}
-	d.because("health", "/", "", 0, "no route is named like a health check")
-	d.Notes = append(d.Notes, "no health route was found, so / is probed: add one that answers 503 when the app's services are down, and set web.health in opsctl.yaml")
+	if found == "" {
+		d.HealthPath = "/"
+		d.because("health", "/", "", 0, "no route is named like a health check")
+		d.Notes = append(d.Notes, "no health route was found, so / is probed: add one that answers 503 when the app's services are down, and set web.health in opsctl.yaml")
+	} else {
+		d.HealthPath = "/" + strings.TrimPrefix(found, "/")
+		if d.Kind != Django { // which redirects from a path without the slash
+			d.HealthPath = "/" + strings.Trim(found, "/")
+		}
+		d.because("health", d.HealthPath, file, line, "the first route that is named like a health check")
+	}
+	d.LivePath = d.HealthPath
+	return nil
 }

@@ -65,7 +65,7 @@ func TestPrismaClientOfAServer(t *testing.T) {
 		return files("package.json", `{"name": "x", "dependencies": {"next": "16", "@prisma/client": "6"}, "scripts": {"start": "`+start+`"}}`,
 			"package-lock.json", "{}", "app/page.js", "", "server.js", "", "prisma/schema.prisma", schema)
 	}
-	const inModules, outside = "generator client {\n provider = \"prisma-client-js\"\n}", "generator client {\n output = \"../generated\"\n}"
+	const inModules, outside = "datasource db {\n}\ngenerator client {\n provider = \"prisma-client-js\"\n}", "datasource db {\n}\ngenerator client {\n output = \"../generated\"\n}"
 	for _, tt := range []struct {
 		schema, start string
 		refused       bool
@@ -130,7 +130,7 @@ func TestDetectPython(t *testing.T) {
 		{"Django without a server", files("requirements.txt", "Django>=5", "manage.py", ""), "", "", "does not name gunicorn"},
 		{"Django without manage.py", files("requirements.txt", "django\ngunicorn"), "", "", "no manage.py"},
 		{"Django without settings", files("requirements.txt", "django\ngunicorn", "manage.py", ""), "", "", "no settings file sets WSGI_APPLICATION"},
-		{"no lockfile", files("pyproject.toml", "dependencies = [\"fastapi\"]"), "", "", "no lockfile beside it"},
+		{"no lockfile", files("pyproject.toml", "[project]\ndependencies = [\"fastapi\"]"), "", "", "no lockfile beside it"},
 		{"a package that is only named like one", files("requirements.txt", "django-environ\nfastapi-utils"), "", "", "not an app that opsctl init knows"},
 		{"a Dockerfile needs no server", files("requirements.txt", "fastapi", "Dockerfile", "FROM x\nEXPOSE 9000\n"), FastAPI, "", ""},
 	}

@@ -38,7 +38,7 @@ func detect(fsys fs.FS, folder string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &detector{Stack: s, app: fsys, root: fsys, folder: folder, written: r.has}
+	d := &detector{Stack: s, repo: fsys, app: fsys, root: fsys, folder: folder, written: r.has}
 	return s, d.detect()
 }
 
@@ -84,7 +84,12 @@ func TestDetectNode(t *testing.T) {
 	}{
 		{"default", nil, defaultNode},
 		{".nvmrc", map[string]string{".nvmrc": "v22.3.0\n"}, "22"},
-		{".nvmrc that names a line", map[string]string{".nvmrc": "lts/iron\n"}, defaultNode},
+		{".nvmrc that names a line", map[string]string{".nvmrc": "lts/iron\n"}, "20"},
+		{".nvmrc that names the newest", map[string]string{".nvmrc": "lts/*\n"}, "24"},
+		{".nvmrc that names nothing known", map[string]string{".nvmrc": "stable\n"}, defaultNode},
+		{"engines, from an old version on", map[string]string{"package.json": `{"engines": {"node": ">=14"}, ` + deps + `}`}, "20"},
+		{"engines, an old version or a living one", map[string]string{"package.json": `{"engines": {"node": "^18.17 || >=20"}, ` + deps + `}`}, "20"},
+		{"engines, an old version", map[string]string{"package.json": `{"engines": {"node": "18.x"}, ` + deps + `}`}, "18"},
 		{".node-version", map[string]string{".node-version": "24\n"}, "24"},
 		{"volta", map[string]string{"package.json": `{"volta": {"node": "20.1.0"}, ` + deps + `}`}, "20"},
 		{"engines, range", map[string]string{"package.json": `{"engines": {"node": ">=20.9.0 <25"}, ` + deps + `}`}, "20"},
@@ -210,7 +215,7 @@ func FuzzPackageJSON(f *testing.F) {
 		if !ValidApp(s.App) {
 			t.Errorf("app name %q", s.App)
 		}
-		if _, err := render(newView(s, opts), fstest.MapFS{}); err != nil {
+		if _, err := render(s, opts, fstest.MapFS{}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -124,7 +124,7 @@ func mustPlan(t *testing.T, dir string) (*Stack, []Change) {
 
 func planOf(t *testing.T, sh shape) (*Stack, []Change) {
 	t.Helper()
-	stack, err := Detect(sh.dir, DetectOptions{})
+	stack, err := Detect(t.Context(), sh.dir, DetectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,17 +169,22 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	for name, sh := range shapes(t) {
 		t.Run(name, func(t *testing.T) {
 			stack, plan := planOf(t, sh)
-			if _, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true}); err != nil {
+			if _, err := Apply(t.Context(), stack, plan, ApplyOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			before := tree(t, sh.repo)
 			stack, plan = planOf(t, sh)
-			results, err := Apply(t.Context(), stack, plan, ApplyOptions{Force: true})
+			for _, c := range Behind(plan) {
+				if c.Action != Refuse {
+					t.Errorf("%s is behind right after: %s", c.Path, c.Action)
+				}
+			}
+			results, err := Apply(t.Context(), stack, plan, ApplyOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, r := range results {
-				if r.Outcome != Unchanged && r.Outcome != Refused {
+				if r.Outcome != Unchanged && r.Outcome != Refused && r.Outcome != Kept {
 					t.Errorf("%s is %s:\n%s", r.Path, r.Outcome, r.Diff)
 				}
 			}

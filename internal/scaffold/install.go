@@ -104,6 +104,9 @@ func (s *Stack) InstallCommands() []string {
 		if s.SkipEnvValidation {
 			command = "SKIP_ENV_VALIDATION=1 " + command
 		}
+		if s.PrismaConfig {
+			command = "DATABASE_URL=" + placeholderDatabase + " " + command
+		}
 		commands = append(commands, s.inDir(i.Dir, command))
 	}
 	return commands
@@ -184,15 +187,16 @@ func (p PackageManager) Install() string {
 	return "npm ci --no-audit --no-fund"
 }
 
-// InstallProduction is Install without the development dependencies.
-func (p PackageManager) InstallProduction() string {
+// InstallProduction is Install without the development dependencies, for one member of
+// a workspace by its name, which the later yarns ask for.
+func (p PackageManager) InstallProduction(member string) string {
 	switch {
 	case p.Name == "npm":
 		return p.Install() + " --omit=dev"
 	case p.Name == "pnpm":
 		return p.Install() + " --prod"
 	case p.Name == "yarn" && p.Berry:
-		return p.command() + " workspaces focus --production"
+		return p.command() + " workspaces focus --production " + member
 	}
 	return p.Install() + " --production"
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,12 +35,12 @@ type manifest struct {
 
 // readManifest reads package.json. A byte-order mark is allowed, as npm allows it.
 func readManifest(fsys fs.FS) (*manifest, error) {
-	src, err := fs.ReadFile(fsys, "package.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, unknownStack("there is no package.json")
-	}
+	src, err := optional(fsys, "package.json")
 	if err != nil {
 		return nil, err
+	}
+	if src == nil {
+		return nil, unknownStack("there is no package.json")
 	}
 	return parseManifest(src)
 }
@@ -59,6 +61,16 @@ func parseManifest(src []byte) (*manifest, error) {
 		return nil, errs.Wrap(err, errs.Usage, "package.json%s", pos).WithHint("correct package.json and run init again")
 	}
 	return m, nil
+}
+
+// allDependencies are the names of all kinds of dependencies, in order.
+func (m *manifest) allDependencies() []string {
+	var names []string
+	for _, deps := range []map[string]string{m.Dependencies, m.DevDependencies, m.PeerDependencies} {
+		names = slices.AppendSeq(names, maps.Keys(deps))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // dep is the version range of a production or development dependency.
@@ -105,20 +117,24 @@ func lineAt(src []byte, offset int) int {
 	return 1 + bytes.Count(src[:offset], []byte("\n"))
 }
 
-var majorPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)`)
+var versionPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)(?:\.(\d+))?`)
 
 // major is the lowest major version that a range allows, or 0 when it does not
 // begin with one ("*", "latest", "<21", a git URL).
-func major(version string) int {
-	match := majorPattern.FindStringSubmatch(version)
+func major(version string) int { return majorMinor(version)[0] }
+
+// majorMinor is the same with the minor version, which is a large one where the range
+// leaves it open: "13" installs the newest.
+func majorMinor(version string) (v [2]int) {
+	match := versionPattern.FindStringSubmatch(version)
 	if match == nil {
-		return 0
+		return v
 	}
-	n, err := strconv.Atoi(match[1])
-	if err != nil {
-		return 0
+	v[0], _ = strconv.Atoi(match[1]) // too large for an int is 0: no version
+	if v[1], _ = strconv.Atoi(match[2]); match[2] == "" {
+		v[1] = 99
 	}
-	return n
+	return v
 }
 
 // unknownStack is the error for a repository that init cannot serve.

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -22,7 +23,30 @@ func merge(base, user, ours []byte) (merged []byte, ok bool) {
 		return nil, false
 	}
 	text, err := udiff.Apply(string(base), all)
-	return []byte(text), err == nil
+	if err != nil || lineCount([]byte(text)) != lineCount(base)+growth(base, theirs, mine) {
+		return nil, false // a change was lost in another that is like it
+	}
+	return []byte(text), true
+}
+
+func lineCount(text []byte) int {
+	n := bytes.Count(text, []byte("\n"))
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		n++
+	}
+	return n
+}
+
+// growth is how many lines all changes add, those that both sides made counted once.
+func growth(base []byte, theirs, mine []udiff.Edit) int {
+	n := 0
+	for i, e := range append(slices.Clone(theirs), mine...) {
+		if i >= len(theirs) && slices.Contains(theirs, e) {
+			continue
+		}
+		n += lineCount([]byte(e.New)) - lineCount(base[e.Start:e.End])
+	}
+	return n
 }
 
 // lineEdits are the changes from one text to another as whole lines.

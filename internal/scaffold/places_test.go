@@ -70,6 +70,7 @@ func TestWorkspaceMembers(t *testing.T) {
 	}{
 		{"one level", []string{"apps/*"}, "apps/docs apps/web"},
 		{"any depth", []string{"packages/**"}, "packages/config/eslint packages/ui"},
+		{"a choice", []string{"apps/{web,docs}"}, "apps/docs apps/web"},
 		{"a folder by name", []string{"tools", "./packages/ui/"}, "packages/ui tools"},
 		{"taken out", []string{"apps/*", "!apps/docs"}, "apps/web"},
 		{"taken back in", []string{"apps/*", "!apps/*", "apps/docs"}, "apps/docs"},
@@ -92,7 +93,6 @@ func TestWorkspaceMembers(t *testing.T) {
 
 func TestNeededComesInTheOrderOfTheBuild(t *testing.T) {
 	all := []Package{
-		{Name: "web", deps: []string{"next", "ui", "db"}},
 		{Name: "ui", deps: []string{"tokens", "react"}},
 		{Name: "db", deps: []string{"config"}},
 		{Name: "tokens", deps: []string{"config"}},
@@ -100,7 +100,7 @@ func TestNeededComesInTheOrderOfTheBuild(t *testing.T) {
 		{Name: "docs", deps: []string{"ui"}},
 	}
 	var names []string
-	for _, p := range needed(all, "web") {
+	for _, p := range needed(all, []string{"next", "ui", "db"}) {
 		names = append(names, p.Name)
 	}
 	if got := strings.Join(names, " "); got != "config tokens ui db" {
@@ -176,12 +176,12 @@ func TestPackageManagerCommands(t *testing.T) {
 		{PackageManager{Name: "npm", Version: "11.6.2"}, "npm@11.6.2", "npm ci --no-audit --no-fund", "npm ci --no-audit --no-fund --omit=dev", "npx next build"},
 		{PackageManager{Name: "pnpm", Version: "10.1.0"}, "pnpm@10.1.0", "pnpm install --frozen-lockfile --store-dir=/pnpm/store", "pnpm install --frozen-lockfile --store-dir=/pnpm/store --prod", "pnpm exec next build"},
 		{PackageManager{Name: "yarn", Version: "1.22.22"}, "yarn@1.22.22", "yarn install --frozen-lockfile --non-interactive --cache-folder=/root/.cache/yarn", "yarn install --frozen-lockfile --non-interactive --cache-folder=/root/.cache/yarn --production", "yarn run next build"},
-		{PackageManager{Name: "yarn", Version: "4.9.1", Berry: true}, "@yarnpkg/cli-dist@4.9.1", "yarn install --immutable", "yarn workspaces focus --production", "yarn run next build"},
-		{PackageManager{Name: "yarn", Version: "4.9.1", Berry: true, Program: ".yarn/releases/yarn-4.9.1.cjs"}, "", "node /app/.yarn/releases/yarn-4.9.1.cjs install --immutable", "node /app/.yarn/releases/yarn-4.9.1.cjs workspaces focus --production", "node /app/.yarn/releases/yarn-4.9.1.cjs run next build"},
+		{PackageManager{Name: "yarn", Version: "4.9.1", Berry: true}, "@yarnpkg/cli-dist@4.9.1", "yarn install --immutable", "yarn workspaces focus --production web", "yarn run next build"},
+		{PackageManager{Name: "yarn", Version: "4.9.1", Berry: true, Program: ".yarn/releases/yarn-4.9.1.cjs"}, "", "node /app/.yarn/releases/yarn-4.9.1.cjs install --immutable", "node /app/.yarn/releases/yarn-4.9.1.cjs workspaces focus --production web", "node /app/.yarn/releases/yarn-4.9.1.cjs run next build"},
 		{PackageManager{Name: "bun", Version: "1.3.2"}, "bun@1.3.2", "bun install --frozen-lockfile", "bun install --frozen-lockfile --production", "bunx next build"},
 	}
 	for _, tt := range tests {
-		got := []string{tt.pm.Tool(), tt.pm.Install(), tt.pm.InstallProduction(), tt.pm.Exec("next build")}
+		got := []string{tt.pm.Tool(), tt.pm.Install(), tt.pm.InstallProduction("web"), tt.pm.Exec("next build")}
 		if want := []string{tt.tool, tt.install, tt.production, tt.exec}; !slices.Equal(got, want) {
 			t.Errorf("%+v:\n got %q\nwant %q", tt.pm, got, want)
 		}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -38,6 +37,7 @@ type Change struct {
 	Diff   string `json:"diff,omitempty"`
 
 	name     string // as the record has it: seen from the app's folder
+	settled  bool   // a run has seen that the user took it away
 	rendered []byte // what init writes, before a merge; nil for an edit
 }
 
@@ -63,12 +63,15 @@ func Plan(s *Stack, opts Options) ([]Change, error) {
 		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
 	}
 	defer root.Close()
-	app := os.DirFS(filepath.Join(s.Repo, filepath.FromSlash(s.Dir)))
+	app, err := fs.Sub(root.FS(), s.Dir)
+	if err != nil {
+		return nil, err
+	}
 	rec, err := readRecord(app)
 	if err != nil {
 		return nil, err
 	}
-	files, err := render(newView(s, opts), app)
+	files, err := render(s, opts, app)
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +111,15 @@ func (p *planner) compare(name string, data []byte) (Change, error) {
 	}
 	c.Old = old
 	base, written := p.record.files[name]
+	if bytes.Contains(old, []byte("\r\n")) { // a checkout on Windows: the lines' ends are no change
+		data, base = withCRLF(data), withCRLF(base)
+		c.New = data
+	}
 	switch {
 	case why != "":
 		c.Action, c.Why = Refuse, why
 	case old == nil && written:
-		c.Action, c.Why = Removed, "you took it away; --force writes it again"
+		c.Action, c.Why, c.settled = Removed, "you took it away; --force writes it again", p.record.removed[name]
 	case old == nil:
 		c.Action = Create
 	case bytes.Equal(old, data):
@@ -134,7 +141,11 @@ func (p *planner) compare(name string, data []byte) (Change, error) {
 
 // threeWay brings init's changes into a file that the user has changed as well.
 func (c *Change) threeWay(base []byte) {
-	if merged, ok := merge(base, c.Old, c.rendered); ok {
+	merged, ok := merge(base, c.Old, c.New)
+	if !ok && c.name == schemaFile {
+		merged, ok = addVariables(c.Old, c.New)
+	}
+	if ok {
 		c.Action, c.New, c.Why = Merge, merged, "your changes and init's"
 		if bytes.Equal(merged, c.Old) {
 			c.Action, c.Why = Differs, "with your changes" // and init's are among them
@@ -143,7 +154,11 @@ func (c *Change) threeWay(base []byte) {
 	}
 	c.Action = Conflict
 	c.Why = "you and init changed the same lines: take over what you want of the diff, then --keep; or --force"
-	c.Diff = unified(c.Path, base, c.rendered) // what is new, and not what the user has made of it
+	c.Diff = unified(c.Path, base, c.New) // what is new, and not what the user has made of it
+}
+
+func withCRLF(text []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
 }
 
 // current reads a file of the repository; nil when it is not there. The text says

@@ -41,12 +41,7 @@ func (v View) TokenHow(p string) string { return platforms[p].how }
 func (v View) ByHand(p string) string { return platforms[p].byHand }
 
 // PlatformFile is the platform's own configuration, seen from the app's folder.
-func (v View) PlatformFile(p string) string {
-	if p == "render" {
-		return path.Join(v.RepoFromApp(), platforms[p].file)
-	}
-	return platforms[p].file
-}
+func (v View) PlatformFile(p string) string { return platforms[p].file }
 
 // Platforms are those of the environments, each once.
 func (v View) Platforms() []string {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -20,7 +23,8 @@ const recordSchema = "opsctl.init.record/v1"
 
 // record is what init last wrote, by path as seen from the app's folder.
 type record struct {
-	files map[string][]byte
+	files   map[string][]byte
+	removed map[string]bool // what the user has taken away, as a run has seen
 }
 
 // recordJSON is the file's form: lines, so that git can merge it and a person read it.
@@ -28,13 +32,15 @@ type recordJSON struct {
 	Schema string              `json:"schema"`
 	Note   string              `json:"note"`
 	Files  map[string][]string `json:"files"`
+	// Removed are files that init wrote, and that the user does not want.
+	Removed []string `json:"removed,omitempty"`
 }
 
 const recordNote = "What opsctl init last wrote. Commit it: the next init merges by it. Do not edit."
 
 // readRecord reads the record in the app's folder; one that is not there is empty.
 func readRecord(app fs.FS) (*record, error) {
-	r := &record{files: map[string][]byte{}}
+	r := &record{files: map[string][]byte{}, removed: map[string]bool{}}
 	src, err := optional(app, recordFile)
 	if src == nil || err != nil {
 		return r, err
@@ -51,6 +57,9 @@ func readRecord(app fs.FS) (*record, error) {
 	for name, lines := range j.Files {
 		r.files[name] = []byte(strings.Join(lines, "\n"))
 	}
+	for _, name := range j.Removed {
+		r.removed[name] = true
+	}
 	return r, nil
 }
 
@@ -62,6 +71,7 @@ func (r *record) encode() ([]byte, error) {
 	for name, data := range r.files {
 		j.Files[name] = strings.Split(string(data), "\n")
 	}
+	j.Removed = slices.Sorted(maps.Keys(r.removed))
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -72,7 +82,56 @@ func (r *record) encode() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func (r *record) clone() *record { return &record{files: maps.Clone(r.files)} }
+func (r *record) clone() *record {
+	return &record{files: maps.Clone(r.files), removed: maps.Clone(r.removed)}
+}
 
 // names are the recorded paths in order.
 func (r *record) names() []string { return slices.Sorted(maps.Keys(r.files)) }
+
+// record reads what init last wrote.
+func (s *Stack) record() (*record, error) {
+	root, err := os.OpenRoot(s.Repo)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.NotFound, "open the repository")
+	}
+	defer root.Close()
+	app, err := fs.Sub(root.FS(), s.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return readRecord(app)
+}
+
+// WrittenConfig is what init last wrote to opsctl.yaml; nil when it has written none.
+// The file itself may say something else by now.
+func (s *Stack) WrittenConfig() (*Config, error) {
+	r, err := s.record()
+	if err != nil || !r.has(configFile) {
+		return nil, err
+	}
+	var y struct {
+		App          string
+		Environments yaml.Node
+		Web          struct {
+			Port   int
+			Health string
+		}
+		Release struct{ Command []string }
+	}
+	if err := yaml.Unmarshal(r.files[configFile], &y); err != nil {
+		return nil, nil // a template of the user's own: then opsctl.yaml itself is asked
+	}
+	c := &Config{App: y.App, Port: y.Web.Port, HealthPath: y.Web.Health, Release: y.Release.Command}
+	for i := 0; i+1 < len(y.Environments.Content); i += 2 { // in the order of the file
+		var e struct {
+			Platform, Region string
+			Instances        int
+		}
+		if err := y.Environments.Content[i+1].Decode(&e); err != nil {
+			return nil, nil
+		}
+		c.Environments = append(c.Environments, Environment{y.Environments.Content[i].Value, e.Platform, e.Region, e.Instances})
+	}
+	return c, nil
+}

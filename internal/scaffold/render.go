@@ -22,12 +22,15 @@ type rendered struct {
 	data []byte
 }
 
+// configFile is opsctl's own, in the app's folder.
+const configFile = "opsctl.yaml"
+
 // target is a file and the template that it is made from.
 type target struct{ path, template string }
 
 // targets lists what is rendered, in the order it is shown.
 func (v View) targets() []target {
-	list := []target{{"opsctl.yaml", "opsctl/opsctl.yaml.tmpl"}}
+	list := []target{{configFile, "opsctl/opsctl.yaml.tmpl"}}
 	if v.OwnDockerfile == nil {
 		list = append(list, target{"Dockerfile", "docker/" + v.dockerTemplate() + ".Dockerfile.tmpl"}, target{v.Dockerignore(), "docker/dockerignore.tmpl"})
 	}
@@ -37,11 +40,7 @@ func (v View) targets() []target {
 	list = append(list, target{schemaFile, "env/env.schema.tmpl"})
 	for _, p := range []target{{"fly.toml", "fly"}, {"railway.json", "railway"}, {"render.yaml", "render"}} {
 		if len(v.On(p.template)) > 0 {
-			name := p.path
-			if p.template == "render" { // Render looks for it there
-				name = path.Join(v.RepoFromApp(), name)
-			}
-			list = append(list, target{name, p.template + "/" + p.path + ".tmpl"})
+			list = append(list, target{p.path, p.template + "/" + p.path + ".tmpl"})
 		}
 	}
 	if v.Kind == NextJS {
@@ -94,7 +93,7 @@ func (v View) sentryTargets() []target {
 		{"sentry.browser.config" + ext, "sentry.browser.config"},
 	}
 	page := target{v.AppDir + "/global-error" + ext + "x", "global-error"}
-	if !v.AppRouter() {
+	if !v.AppRouter {
 		page = target{v.SrcDir() + "pages/_error" + ext + "x", "error.page"}
 	}
 	list = append(list, page)
@@ -126,14 +125,19 @@ func (v View) workflows() []target {
 
 // render renders every file of the view. A template in the app's .opsctl/templates is
 // used in place of opsctl's own of the same name.
-func render(v View, app fs.FS) ([]rendered, error) {
+func render(detected *Stack, opts Options, app fs.FS) ([]rendered, error) {
+	v := newView(detected, opts)
 	own, err := ownTemplates(app)
 	if err != nil {
 		return nil, err
 	}
 	var out []rendered
 	for _, t := range v.targets() {
-		data, err := renderOne(t.template, v, own)
+		view := v
+		if t.path == configFile && opts.Config != nil {
+			view = newView(detected, Options{App: opts.Config.App, Environments: opts.Config.Environments, SentryOrg: opts.SentryOrg, SentryProject: opts.SentryProject})
+		}
+		data, err := renderOne(t.template, view, own)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +162,10 @@ func ownTemplates(app fs.FS) (map[string]string, error) {
 			return errs.New(errs.Usage, "%s replaces no template of opsctl", name).
 				WithHint("%s", templateHint(short))
 		}
-		src, err := fs.ReadFile(app, name)
+		src, err := optional(app, name)
+		if err == nil && src == nil {
+			err = errs.New(errs.Usage, "%s is not a file", name).WithHint("put the template itself there")
+		}
 		own[short] = string(src)
 		return err
 	})
@@ -189,24 +196,26 @@ func Templates() []string {
 }
 
 // CopyTemplate copies one of opsctl's templates to where the app's own are, and returns
-// its path in dir. A copy that is there already is not touched.
-func CopyTemplate(dir, name string) (string, error) {
+// its path in the repository. A copy that is there already is not touched.
+func CopyTemplate(s *Stack, name string, dryRun bool) (string, error) {
 	src, err := fs.ReadFile(templates.FS, name)
 	if err != nil {
 		return "", errs.New(errs.Usage, "there is no template %q", name).WithHint("%s", templateHint(name))
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := os.OpenRoot(s.Repo)
 	if err != nil {
 		return "", errs.Wrap(err, errs.NotFound, "open the repository")
 	}
 	defer root.Close()
-	file := path.Join(templatesDir, name)
+	file := path.Join(s.Dir, templatesDir, name)
 	old, why, err := current(root, file)
 	switch {
 	case err != nil:
 		return "", err
 	case why != "" || old != nil:
 		return "", errs.New(errs.Conflict, "%s is there already", file).WithHint("change it; or remove it first, to start again")
+	case dryRun:
+		return file, nil
 	}
 	return file, write(root, file, src, nil)
 }

@@ -23,6 +23,7 @@ const (
 type Stack struct {
 	Places
 	Kind       Kind
+	member     string // name of the app's package
 	App        string // name for platforms: lower-case letters, digits and dashes
 	Port       int    // that the image listens on
 	HealthPath string // readiness, as a client asks for it
@@ -33,6 +34,7 @@ type Stack struct {
 	PM         PackageManager
 	Workspace  *Workspace // nil for an app that is no member of one
 	AppDir     string     // the app router's folder, "app" or "src/app"
+	AppRouter  bool       // the app has one of its own, and not only init's routes
 	TypeScript bool
 	Config     string // name of next.config.*; "" when there is none
 	BasePath   string // basePath of next.config, "" or for instance "/erp"
@@ -63,8 +65,9 @@ type Stack struct {
 	ManifestDirs      []string // folders of the same kind
 	InstallScripts    []InstallScript
 	UsedFolders       []string // spareFolders that something refers to
-	NpmrcSecret       bool     // .npmrc holds a token and may enter no layer
+	Secrets           []Secret // what an install needs and no layer may hold
 	BuildScript       bool     // package.json has a build script that is safe to run without a database
+	PrismaConfig      bool     // prisma.config reads the database's URL whenever prisma runs
 	SkipEnvValidation bool     // the environment is validated while building, with the usual switch to skip it
 	ValidatesEnv      bool     // the environment is validated while building, and nothing skips it
 	Scripts           []string // package.json's scripts by name, for CI
@@ -72,6 +75,13 @@ type Stack struct {
 
 	Reasons []Reason // how each of the above was decided
 	Notes   []string // what the user should know and init cannot do
+}
+
+// Secret is a file, or else a variable, that is mounted into the build.
+type Secret struct {
+	ID   string // of docker build --secret
+	File string // relative to the build context
+	Env  string
 }
 
 // PackageManager is the program that installs the dependencies.
@@ -101,6 +111,9 @@ type EnvUse struct {
 	Name string
 	File string // the first file that reads it
 	Line int
+
+	Needed bool   // the code fails without it
+	Form   string // what the code says of its form, for instance "z.string().url()"
 }
 
 // Reason is one decision of Detect and where it came from.

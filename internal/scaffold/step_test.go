@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -136,9 +137,15 @@ func TestRemovedAndObsolete(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.dir, "fly.toml")); err != nil {
 		t.Fatal(err)
 	}
+	if got := s.behind(); !slices.Equal(got, []string{"fly.toml"}) {
+		t.Errorf("before a run has seen it, behind: %v", got)
+	}
 	for range 2 {
 		if got := s.run(ApplyOptions{})["fly.toml"]; got != Kept {
 			t.Errorf("it is %s", got)
+		}
+		if got := s.behind(); len(got) > 0 {
+			t.Errorf("after a run has seen it, behind: %v", got)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "fly.toml")); err == nil {
@@ -161,13 +168,89 @@ func TestRemovedAndObsolete(t *testing.T) {
 	if _, ok := s.run(ApplyOptions{})[".github/workflows/backup.yml"]; ok {
 		t.Error("it is still mentioned after it is gone")
 	}
+	// What is wanted again is new.
+	put(t, s.dir, "package.json", `{"name": "x", "dependencies": {"next": "16.4.6", "pg": "8"}}`)
+	if got := s.run(ApplyOptions{})[".github/workflows/backup.yml"]; got != Created {
+		t.Errorf("with a database again, its backup is %s", got)
+	}
+}
+
+// A checkout with Windows' line ends is no change, and keeps them.
+func TestWindowsLineEnds(t *testing.T) {
+	s := stepped(t)
+	for _, name := range []string{"Dockerfile", "opsctl.yaml", "docker-compose.yml", ".env.schema", ".opsctl/init.json"} {
+		put(t, s.dir, name, strings.ReplaceAll(content(t, s.dir, name), "\n", "\r\n"))
+	}
+	if got := s.behind(); len(got) > 0 {
+		t.Errorf("behind: %v", got)
+	}
+	s.replace("Dockerfile", "EXPOSE 3000\r\n", "EXPOSE 3000\r\nLABEL mine=1\r\n")
+	put(t, s.dir, ".nvmrc", "24")
+	if got := s.run(ApplyOptions{})["Dockerfile"]; got != Merged {
+		t.Errorf("it is %s", got)
+	}
+	text := content(t, s.dir, "Dockerfile")
+	if !strings.Contains(text, "FROM node:24-alpine AS base\r\n") || !strings.Contains(text, "LABEL mine") || strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
+		t.Errorf("the merge is\n%q", text)
+	}
+}
+
+// How a variable is described is the user's; what the code begins to read is added.
+func TestSchemaKeepsDescriptions(t *testing.T) {
+	s := stepped(t)
+	put(t, s.dir, "lib/mail.js", "process.env.MAIL_HOST")
+	s.run(ApplyOptions{})
+	s.replace(".env.schema", "# What is it for, and of which @type?\n# @optional @public\nMAIL_HOST=", "# Where letters go.\n# @type=string @optional @public\nMAIL_HOST=smtp.example.com")
+	if got := s.behind(); len(got) > 0 && !slices.Equal(got, []string{".env.example"}) {
+		t.Errorf("behind: %v", got)
+	}
+	put(t, s.dir, "lib/mail.js", "process.env.MAIL_HOST + process.env.MAIL_FROM + process.env.MAIL_PORT")
+	if got := s.run(ApplyOptions{})[".env.schema"]; got != Merged {
+		t.Errorf("it is %s", got)
+	}
+	text := content(t, s.dir, ".env.schema")
+	for _, want := range []string{"# Where letters go.\n", "MAIL_HOST=smtp.example.com\n", "MAIL_FROM=\n", "MAIL_PORT=\n"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%q is there %d times in\n%s", want, strings.Count(text, want), text)
+		}
+	}
+	if got := s.behind(); len(got) > 0 {
+		t.Errorf("behind: %v", got)
+	}
+	// Where a variable is read is nothing that a file says: moving the code changes none.
+	put(t, s.dir, "lib/mail.js", "")
+	put(t, s.dir, "lib/post.js", "process.env.MAIL_HOST + process.env.MAIL_FROM + process.env.MAIL_PORT")
+	if got := s.behind(); len(got) > 0 {
+		t.Errorf("after the code was moved, behind: %v", got)
+	}
+}
+
+// What a killed run has left goes with the next, and what a running one works on stays.
+func TestStaleTemporaryFiles(t *testing.T) {
+	s := stepped(t)
+	old, fresh, other := ".Dockerfile.0123456789ab.tmp", ".fly.toml.0123456789ab.tmp", ".mine.tmp"
+	for _, name := range []string{old, fresh, other} {
+		put(t, s.dir, name, "")
+	}
+	for _, name := range []string{old, other} {
+		past := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(filepath.Join(s.dir, name), past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(ApplyOptions{})
+	for name, want := range map[string]bool{old: false, fresh: true, other: true} {
+		if _, err := os.Stat(filepath.Join(s.dir, name)); (err == nil) != want {
+			t.Errorf("%s is there: %v", name, err == nil)
+		}
+	}
 }
 
 func TestRecordThatIsBroken(t *testing.T) {
 	for _, src := range []string{"", "{", `{"schema": "opsctl.init.record/v2"}`, `{"schema": "opsctl.init.record/v1", "files": {"Dockerfile": "x"}}`, "[]"} {
 		dir := stepped(t).dir
 		put(t, dir, recordFile, src)
-		_, err := Detect(dir, DetectOptions{})
+		_, err := Detect(t.Context(), dir, DetectOptions{})
 		if errs.CodeOf(err) != errs.Usage || !strings.Contains(err.Error(), recordFile) || errs.HintOf(err) == "" {
 			t.Errorf("%q: %v", src, err)
 		}
@@ -175,7 +258,7 @@ func TestRecordThatIsBroken(t *testing.T) {
 }
 
 func TestRecordKeepsEveryByte(t *testing.T) {
-	r := &record{files: map[string][]byte{"a": []byte("x\r\ny"), "b/c": []byte("\n\n"), "empty": {}, "html": []byte("<&>\u2028")}}
+	r := &record{removed: map[string]bool{"gone": true}, files: map[string][]byte{"a": []byte("x\r\ny"), "b/c": []byte("\n\n"), "empty": {}, "html": []byte("<&>\u2028")}}
 	src, err := r.encode()
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +268,9 @@ func TestRecordKeepsEveryByte(t *testing.T) {
 	got, err := readRecord(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !got.removed["gone"] {
+		t.Error("what was taken away is forgotten")
 	}
 	for name, want := range r.files {
 		if string(got.files[name]) != string(want) {

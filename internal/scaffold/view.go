@@ -18,10 +18,27 @@ const pgVersion = "8.23.1"
 
 // Options are the choices that detection cannot make.
 type Options struct {
-	App                      string // overrides Stack.App; "" keeps it
-	Environments             []Environment
+	// Config is what opsctl.yaml shall say where that is not what the rest says: an
+	// opsctl.yaml that the user has changed decides, and is not written again in
+	// init's own words. Nil means the same.
+	Config       *Config
+	App          string // overrides Stack.App; "" keeps it
+	Environments []Environment
+	// Port, HealthPath and Release are opsctl.yaml's, where they are not what was detected.
+	Port                     int
+	HealthPath               string
+	Release                  []string
 	SentryOrg, SentryProject string
 	Version                  string // opsctl's own, for the workflows
+}
+
+// Config are the choices that opsctl.yaml holds.
+type Config struct {
+	App          string
+	Environments []Environment
+	Port         int
+	HealthPath   string
+	Release      []string
 }
 
 // Environment is a place where the app runs.
@@ -66,6 +83,10 @@ func newView(s *Stack, opts Options) View {
 	if opts.App != "" {
 		v.App = opts.App
 	}
+	if opts.Port != 0 || opts.HealthPath != "" || opts.Release != nil {
+		v.Stack = s.with(opts)
+		s = v.Stack
+	}
 	v.Database = databaseName(v.App)
 	if s.JavaScript() {
 		v.BuildCommand = s.PM.Run("build")
@@ -82,6 +103,24 @@ func newView(s *Stack, opts Options) View {
 	v.Clerk = v.HasEnv("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY") || v.HasEnv("CLERK_SECRET_KEY") || v.HasEnv("CLERK_WEBHOOK_SECRET")
 	v.PublicEnv, v.OtherEnv = splitEnv(&v)
 	return v
+}
+
+// with is the stack as opsctl.yaml has it.
+func (s *Stack) with(opts Options) *Stack {
+	other := *s
+	if opts.Port != 0 {
+		other.Port = opts.Port
+	}
+	if opts.HealthPath != "" {
+		if other.LivePath == other.HealthPath {
+			other.LivePath = opts.HealthPath
+		}
+		other.HealthPath = opts.HealthPath
+	}
+	if opts.Release != nil {
+		other.Release = opts.Release
+	}
+	return &other
 }
 
 // HasEnv tells whether the app reads the variable, in its own code or through a package.
@@ -106,7 +145,7 @@ func (v View) WorkflowPrefix() string {
 	if v.Dir == "." {
 		return ""
 	}
-	return path.Base(v.Dir) + "-"
+	return strings.ReplaceAll(v.Dir, "/", "-") + "-"
 }
 
 // UsesSentry tells whether errors go to Sentry.
@@ -208,11 +247,6 @@ func (v View) ComposeFile() string {
 
 // SrcDir is "src/" for an app that keeps its code there.
 func (v View) SrcDir() string { return strings.TrimSuffix(v.AppDir, "app") }
-
-// AppRouter tells whether the app has an app router of its own.
-func (v View) AppRouter() bool {
-	return !slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.What == "app directory" && strings.HasPrefix(r.Why, "pages router") })
-}
 
 // NextMajor is Next.js's major version, 0 when package.json does not say.
 func (v View) NextMajor() int { return major(v.Next) }

@@ -3,6 +3,8 @@ package scaffold
 import (
 	"encoding/json"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,35 +80,108 @@ func (v View) Builds() bool {
 	return v.Compiles() || len(v.InstallCommands()) > 0 || v.Workspace != nil && len(v.Workspace.NeedsBuild()) > 0
 }
 
+// SecretFiles and SecretVars are the two kinds of secrets of the build.
+func (v View) SecretFiles() []Secret { return v.secrets(func(s Secret) bool { return s.File != "" }) }
+
+// SecretVars are those that are variables.
+func (v View) SecretVars() []Secret { return v.secrets(func(s Secret) bool { return s.Env != "" }) }
+
+func (v View) secrets(want func(Secret) bool) []Secret {
+	return slices.DeleteFunc(slices.Clone(v.Secrets), func(s Secret) bool { return !want(s) })
+}
+
+// FromContext is a path of the build context as seen from the app's folder.
+func (v View) FromContext(name string) string {
+	if p := path.Join(v.ContextFromApp(), name); strings.HasPrefix(p, "../") {
+		return p
+	}
+	return "./" + name // which compose takes for a path
+}
+
+// InContextOfRepo is a path of the build context as seen from the repository's root.
+func (v View) InContextOfRepo(name string) string { return path.Join(v.Context, name) }
+
+// InstallProduction installs what the app runs with.
+func (v View) InstallProduction() string { return v.PM.InstallProduction(v.member) }
+
+// Prunes tells whether the production dependencies are what is left of all of them.
+// Where scripts run after the install, what they have put into node_modules has to stay.
+func (v View) Prunes() bool {
+	return len(v.InstallCommands()) > 0 && v.Workspace == nil && v.Prune() != ""
+}
+
+// Prune takes the development dependencies out of node_modules.
+func (v View) Prune() string {
+	switch {
+	case v.PM.Name == "npm":
+		return "npm prune --omit=dev --no-audit --no-fund"
+	case v.PM.Name == "pnpm":
+		return "pnpm prune --prod --ignore-scripts"
+	case v.PM.Name == "yarn" && !v.PM.Berry:
+		return "yarn install --production --frozen-lockfile --non-interactive --ignore-scripts --prefer-offline"
+	}
+	return ""
+}
+
+// DropsSources tells whether what runs is built from src, and needs none of it.
+func (v View) DropsSources() bool {
+	return v.Kind == Node && v.Server != nil && v.Server.Built && v.TypeScript && v.Compiles()
+}
+
 // Placeholders are settings of the right form, as NAME=value, for a build that
 // validates an environment which it does not have.
 func (v View) Placeholders() []string {
-	if !v.ValidatesEnv {
-		return nil
-	}
 	var list []string
+	if v.PrismaConfig && !v.ValidatesEnv {
+		list = append(list, "DATABASE_URL="+placeholderDatabase)
+	}
+	if !v.ValidatesEnv {
+		return list
+	}
 	for _, e := range v.Env {
-		if !strings.HasPrefix(e.Name, "NEXT_PUBLIC_") {
-			list = append(list, e.Name+"="+placeholder(e.Name))
+		if e.Needed && !strings.HasPrefix(e.Name, "NEXT_PUBLIC_") {
+			list = append(list, e.Name+"="+placeholder(e))
 		}
 	}
 	return list
 }
 
-func placeholder(name string) string {
+const placeholderDatabase = "postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder"
+
+var (
+	formEnum   = regexp.MustCompile(`enum\(\s*\[\s*["']([A-Za-z0-9_-]+)["']`)
+	formPrefix = regexp.MustCompile(`startsWith\(\s*["']([A-Za-z0-9_-]+)["']`)
+	formNumber = regexp.MustCompile(`\b(?:number|int|bigint|num|port)\(`)
+	formBool   = regexp.MustCompile(`\b(?:boolean|stringbool|bool)\(`)
+	formEmail  = regexp.MustCompile(`\bemail\(`)
+)
+
+// placeholder has the form that the code asks for, as far as it can be read off; else
+// the one that the name suggests.
+func placeholder(e EnvUse) string {
+	const long = "placeholder-placeholder-placeholder-placeholder" // enough for a key
+	name := e.Name
+	if m := formEnum.FindStringSubmatch(e.Form); m != nil {
+		return m[1]
+	}
+	if m := formPrefix.FindStringSubmatch(e.Form); m != nil && !strings.Contains(m[1], "postgres") && !strings.Contains(m[1], "redis") && !strings.Contains(m[1], "http") {
+		return m[1] + strings.ReplaceAll(long, "-", "")
+	}
 	switch {
+	case formNumber.MatchString(e.Form), strings.HasSuffix(name, "_PORT"):
+		return "1"
+	case formBool.MatchString(e.Form):
+		return "true"
+	case formEmail.MatchString(e.Form), strings.HasSuffix(name, "_EMAIL"):
+		return "placeholder@placeholder.invalid"
 	case strings.Contains(name, "REDIS"):
 		return "redis://placeholder.invalid:6379"
 	case strings.Contains(name, "DATABASE") || strings.Contains(name, "POSTGRES") || strings.Contains(name, "PG_URL") || strings.Contains(name, "DB_URL"):
-		return "postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder"
-	case strings.HasSuffix(name, "_URL") || strings.HasSuffix(name, "_DSN") || strings.HasSuffix(name, "_URI"):
+		return placeholderDatabase
+	case strings.Contains(e.Form, "url("), strings.HasSuffix(name, "_URL"), strings.HasSuffix(name, "_DSN"), strings.HasSuffix(name, "_URI"):
 		return "https://placeholder@placeholder.invalid/1"
-	case strings.HasSuffix(name, "_PORT"):
-		return "1"
-	case strings.HasSuffix(name, "_EMAIL"):
-		return "placeholder@placeholder.invalid"
 	}
-	return "placeholder-placeholder-placeholder-placeholder" // long enough for a key
+	return long
 }
 
 // Flow is a list as a flow sequence of YAML, without quotes where none are needed.

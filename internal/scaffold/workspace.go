@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -16,12 +16,10 @@ import (
 
 // Package is a member of a workspace.
 type Package struct {
-	Name    string
-	Dir     string // relative to the workspace's root
-	Build   bool   // has a build script
-	scripts map[string]string
-	deps    []string // names of all its dependencies
-	src     []byte
+	Name  string
+	Dir   string   // relative to the workspace's root
+	Build bool     // has a build script
+	deps  []string // names of all its dependencies
 }
 
 // workspaceGlobs are the patterns of a workspace's members: those of
@@ -88,34 +86,11 @@ func isMember(globs []string, dir string) bool {
 	in := false
 	for _, g := range globs {
 		g, out := strings.CutPrefix(g, "!")
-		if globMatch(path.Clean(g), dir) {
+		if ok, err := doublestar.Match(path.Clean(g), dir); ok && err == nil {
 			in = !out
 		}
 	}
 	return in
-}
-
-// globMatch is path.Match with ** for any number of folders.
-func globMatch(pattern, name string) bool {
-	var b strings.Builder
-	for rest := pattern; rest != ""; {
-		switch {
-		case strings.HasPrefix(rest, "**/"):
-			b.WriteString("(?:.*/)?")
-			rest = rest[3:]
-		case strings.HasPrefix(rest, "**"):
-			b.WriteString(".*")
-			rest = rest[2:]
-		case rest[0] == '*':
-			b.WriteString("[^/]*")
-			rest = rest[1:]
-		default:
-			b.WriteString(regexp.QuoteMeta(rest[:1]))
-			rest = rest[1:]
-		}
-	}
-	re, err := regexp.Compile("^" + b.String() + "$")
-	return err == nil && re.MatchString(name)
 }
 
 // readWorkspace reads the manifest of every member.
@@ -134,39 +109,33 @@ func readWorkspace(fsys fs.FS, globs []string) ([]Package, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		p := Package{Name: m.Name, Dir: dir, scripts: m.Scripts, src: m.src}
+		p := Package{Name: m.Name, Dir: dir, deps: m.allDependencies()}
 		_, p.Build = m.Scripts["build"]
-		for _, deps := range []map[string]string{m.Dependencies, m.DevDependencies, m.PeerDependencies} {
-			for name := range deps {
-				p.deps = append(p.deps, name)
-			}
-		}
-		slices.Sort(p.deps)
 		list = append(list, p)
 	}
 	return list, nil
 }
 
-// needed are the members that a member depends on, directly or not, each after those
-// that it depends on itself; the member is not among them.
-func needed(all []Package, of string) []Package {
+// needed are the members among some dependencies and what those depend on, directly or
+// not, each after those that it depends on itself.
+func needed(all []Package, dependencies []string) []Package {
 	byName := map[string]Package{}
 	for _, p := range all {
 		byName[p.Name] = p
 	}
 	var order []Package
-	seen := map[string]bool{of: true}
-	var visit func(name string)
-	visit = func(name string) {
-		for _, dep := range byName[name].deps {
-			if _, member := byName[dep]; member && !seen[dep] {
-				seen[dep] = true
-				visit(dep)
-				order = append(order, byName[dep])
+	seen := map[string]bool{}
+	var visit func(names []string)
+	visit = func(names []string) {
+		for _, name := range names {
+			if p, member := byName[name]; member && !seen[name] {
+				seen[name] = true
+				visit(p.deps)
+				order = append(order, p)
 			}
 		}
 	}
-	visit(of)
+	visit(dependencies)
 	return order
 }
 
@@ -183,11 +152,8 @@ func (w *Workspace) NeedsBuild() []Package {
 
 // detectWorkspace finds the app's part of the workspace around it.
 func (s *Stack) detectWorkspace(root fs.FS, m *manifest) error {
-	if !s.Nested() {
-		return nil
-	}
 	globs, err := workspaceGlobs(root)
-	if err != nil {
+	if err != nil || len(globs) == 0 {
 		return err
 	}
 	all, err := readWorkspace(root, globs)
@@ -198,13 +164,13 @@ func (s *Stack) detectWorkspace(root fs.FS, m *manifest) error {
 	for _, p := range all {
 		w.Members = append(w.Members, p.Dir)
 	}
-	w.Needed = needed(all, m.Name)
+	w.Needed = slices.DeleteFunc(needed(all, m.allDependencies()), func(p Package) bool { return p.Dir == s.InContext(".") })
 	s.Workspace = w
 	file := "package.json"
 	if isFile(root, "pnpm-workspace.yaml") {
 		file = "pnpm-workspace.yaml"
 	}
-	s.because("workspace", fmt.Sprintf("%d members", len(all)), s.contextFile(file), 0, "the app is a member, so its root is the image's build context")
+	s.because("workspace", fmt.Sprintf("%d members", len(all)), s.contextFile(file), 0, "its root is the image's build context")
 	for _, p := range w.Needed {
 		why := "the app depends on it"
 		if p.Build {

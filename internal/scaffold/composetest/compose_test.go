@@ -75,7 +75,7 @@ func repo(t *testing.T, file string) string {
 
 func initRepo(t *testing.T, dir, app string) *scaffold.Stack {
 	t.Helper()
-	stack, err := scaffold.Detect(dir, scaffold.DetectOptions{})
+	stack, err := scaffold.Detect(t.Context(), dir, scaffold.DetectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
