@@ -284,7 +284,10 @@ func (o *initOutput) next() []string {
 	if _, err := os.Stat(filepath.Join(app, ".env")); err != nil {
 		next = append(next, "cp .env.example .env")
 	}
-	next = append(next, "opsctl env check", "docker compose up --build")
+	next = append(next, "opsctl env check")
+	if o.stack.OwnCompose == "" {
+		next = append(next, "docker compose up --build")
+	}
 	for _, e := range o.opts.Environments {
 		if e.Name == config.DefaultEnv && e.Platform == "fly" {
 			next = append(next, "opsctl deploy --platform "+e.Platform+" --dry-run")

@@ -49,7 +49,7 @@ func Foresee(plan []Change, opts ApplyOptions) []Result {
 		Differs: Kept, Conflict: Conflicted, Removed: Kept, Obsolete: Left, Refuse: Refused,
 	}
 	if opts.Keep {
-		outcomes[Conflict] = Settled
+		outcomes[Conflict], outcomes[Refuse] = Settled, Settled
 	}
 	if opts.Force {
 		outcomes[Differs], outcomes[Conflict], outcomes[Removed] = WouldOverwrite, WouldOverwrite, WouldCreate
@@ -108,6 +108,7 @@ func Apply(ctx context.Context, s *Stack, plan []Change, opts ApplyOptions) ([]R
 		return nil, err
 	}
 	a := &applier{planner: &planner{stack: s, root: root, record: old.clone()}, opts: opts}
+	a.record.branch = s.Branch
 	if err := a.sweep(plan); err != nil {
 		return nil, err
 	}
@@ -183,6 +184,9 @@ func (a *applier) done(r Result) {
 // note keeps the record: it holds init's version of a file, as of the last time that
 // the file took it over or the user turned it down.
 func (a *applier) note(r Result) {
+	if r.Action == Refuse && r.Outcome == Settled {
+		a.record.left[r.name] = r.Why
+	}
 	if r.rendered == nil {
 		return
 	}
@@ -252,6 +256,9 @@ func (a *applier) one(ctx context.Context, c Change) (Outcome, error) {
 	case Same:
 		return Unchanged, nil
 	case Refuse:
+		if a.opts.Keep {
+			return Settled, nil
+		}
 		return Refused, nil
 	case Obsolete:
 		return Left, nil
@@ -271,7 +278,7 @@ func (a *applier) one(ctx context.Context, c Change) (Outcome, error) {
 func (a *applier) decide(ctx context.Context, c Change) (Outcome, error) {
 	yes := a.opts.Force
 	// A file that was changed on purpose, or taken away, is not asked about again and again.
-	settled := c.Action == Removed || c.Action == Differs && a.record.has(c.name)
+	settled := c.Action == Removed || c.rendered == nil || c.Action == Differs && a.record.has(c.name)
 	if !yes && a.opts.Ask != nil && !settled && !a.opts.Keep {
 		var err error
 		if yes, err = a.opts.Ask(ctx, c); err != nil {

@@ -65,8 +65,10 @@ func Detect(ctx context.Context, dir string, opts DetectOptions) (*Stack, error)
 	}
 	d := &detector{
 		Stack: s, app: app, root: root, repo: repo.FS(), folder: filepath.Base(filepath.Join(places.Repo, places.Dir)),
-		written: record.has, replace: opts.ReplaceDockerfile, gitIgnored: gitIgnored(ctx, places.Repo),
+		written: record.has, replace: opts.ReplaceDockerfile,
 	}
+	d.Branch = record.branch
+	d.gitIgnored, d.tracked = askGit(ctx, places.Repo, places.Dir)
 	if err := d.detect(); err != nil {
 		return nil, err
 	}
@@ -121,12 +123,15 @@ type detector struct {
 	replace bool
 	orm     unit // where the ORM is a dependency
 
-	gitIgnored map[string]bool // relative to the repository
-	found      []source        // what sources returns
+	tracked    []string          // files with secrets that git has, seen from the app's folder
+	gitIgnored map[string]bool   // relative to the repository
+	found      []source          // what sources returns
+	known      map[string]EnvUse // variables that no code reads itself
 }
 
 // detect looks for each kind of app in turn.
 func (d *detector) detect() error {
+	d.known = map[string]EnvUse{}
 	if err := d.detectOwnFiles(); err != nil {
 		return err
 	}
@@ -187,23 +192,58 @@ func (d *detector) finish() error {
 	if err := d.detectIgnored(); err != nil {
 		return err
 	}
-	d.detectCI()
+	if err := d.detectCI(); err != nil {
+		return err
+	}
+	for _, name := range d.tracked {
+		d.Notes = append(d.Notes, name+" is in git, with what is secret in it: git rm --cached "+name+", and replace the secrets")
+	}
 	return d.checkNames()
 }
 
-// detectCI looks for a CI that is not GitHub's: who has one does not want another.
-func (d *detector) detectCI() {
+// detectCI finds the branch that is deployed, and a CI that is not GitHub's: who has one
+// does not want another.
+func (d *detector) detectCI() error {
+	if d.Branch == "" {
+		if err := d.detectBranch(); err != nil {
+			return err
+		}
+	}
 	repo := d.repo
 	if isDir(repo, ".github") {
-		return
+		return nil
 	}
 	for _, name := range []string{".gitlab-ci.yml", "bitbucket-pipelines.yml", ".circleci/config.yml", "azure-pipelines.yml", "Jenkinsfile", ".woodpecker.yml"} {
 		if isFile(repo, name) {
 			d.OtherCI = name
 			d.because("ci", "none", d.FromApp(name), 0, "another CI than GitHub's is used, so no workflows are written")
-			return
+			return nil
 		}
 	}
+	return nil
+}
+
+var branchName = regexp.MustCompile(`^ref: refs/(?:remotes/origin|heads)/([A-Za-z0-9][A-Za-z0-9._/-]*)\s*$`)
+
+// detectBranch takes the branch that the remote calls its own, or the one that is
+// checked out when it is named like one. The record keeps it, because a clone of a CI
+// knows neither.
+func (d *detector) detectBranch() error {
+	d.Branch = "main"
+	for _, file := range []string{".git/refs/remotes/origin/HEAD", ".git/HEAD"} {
+		src, err := optional(d.repo, file)
+		if err != nil {
+			return err
+		}
+		m := branchName.FindSubmatch(src)
+		if m == nil || file == ".git/HEAD" && !slices.Contains([]string{"main", "master", "trunk"}, string(m[1])) {
+			continue
+		}
+		d.Branch = string(m[1])
+		d.because("branch", d.Branch, d.FromApp(file), 1, "the one that workflows are for")
+		return nil
+	}
+	return nil
 }
 
 func (d *detector) detectName(m *manifest) {
@@ -219,6 +259,13 @@ func (d *detector) detectName(m *manifest) {
 	d.because("app name", d.App, "", 0, "neither package.json nor the folder has a name that can be used")
 }
 
+// rename has another name win over the one that was found first.
+func (d *detector) rename(name, file string, line int, why string) {
+	d.App = name
+	d.Reasons = slices.DeleteFunc(d.Reasons, func(r Reason) bool { return r.What == "app name" })
+	d.because("app name", name, file, line, why)
+}
+
 var (
 	exposed   = regexp.MustCompile(`(?mi)^EXPOSE\s+(\d+)`)
 	userLine  = regexp.MustCompile(`(?mi)^USER\s+(\S+)`)
@@ -231,6 +278,9 @@ type OwnDockerfile struct {
 	Standalone bool // it ships Next.js's standalone output
 }
 
+// dockerfileHead is what every Dockerfile of init's begins with.
+const dockerfileHead = "# Production image of "
+
 // detectOwnFiles finds the Dockerfile and the compose file that are not init's.
 func (d *detector) detectOwnFiles() error {
 	for _, name := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml"} {
@@ -239,9 +289,16 @@ func (d *detector) detectOwnFiles() error {
 			d.because("compose", name, name, 0, "it is kept, and no docker-compose.yml is written beside it")
 		}
 	}
+	d.OwnExample = isFile(d.app, exampleFile) && !d.written(exampleFile)
+	if d.OwnCompose != "" {
+		d.Notes = append(d.Notes, d.OwnCompose+" is kept, and init adds no service to it")
+	}
 	src, err := optional(d.app, "Dockerfile")
 	if err != nil || src == nil || d.written("Dockerfile") || d.replace {
 		return err
+	}
+	if bytes.HasPrefix(src, []byte(dockerfileHead)) {
+		return nil // init's, from before its record was lost
 	}
 	d.OwnDockerfile = &OwnDockerfile{Standalone: strings.Contains(string(src), "standalone")}
 	d.because("dockerfile", "your own", "Dockerfile", 1, "it is kept, and the other files are written around it; --force replaces it")
@@ -271,8 +328,8 @@ func (d *detector) detectOwnFiles() error {
 // files with secrets into the image's build?
 func (d *detector) detectIgnored() error {
 	src, err := optional(d.root, ".dockerignore")
-	if src == nil || err != nil || d.written(d.FromApp(path.Join(d.Context, ".dockerignore"))) {
-		return err
+	if src == nil || err != nil || d.Nested() && d.OwnDockerfile == nil || d.written(d.FromApp(path.Join(d.Context, ".dockerignore"))) {
+		return err // in a workspace init's Dockerfile has one of its own
 	}
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(src))
 	if err != nil {

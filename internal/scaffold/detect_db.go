@@ -12,6 +12,9 @@ import (
 	"github.com/opsctl/opsctl/internal/errs"
 )
 
+// otherORMs are named to the user: nothing runs their migrations.
+var otherORMs = []string{"typeorm", "sequelize", "@mikro-orm/core", "kysely", "objection"}
+
 // unsupported clients are named to the user: the health route has no check for them.
 var unsupported = []string{"@neondatabase/serverless", "@vercel/postgres", "@upstash/redis", "mysql2", "mongodb", "mongoose", "better-sqlite3"}
 
@@ -86,6 +89,11 @@ func (d *detector) detectServices(m *manifest) error {
 		d.Sentry = true
 		d.because("error tracking", "Sentry", "package.json", m.depLine("@sentry/nextjs"), "a production dependency")
 	}
+	for _, name := range otherORMs {
+		if _, ok := m.Dependencies[name]; ok {
+			d.Notes = append(d.Notes, "init does not know how "+name+" migrates; set release.command in opsctl.yaml to what does, in the image")
+		}
+	}
 	for _, name := range unsupported {
 		if _, ok := m.Dependencies[name]; ok {
 			d.Notes = append(d.Notes, "the health route does not check what "+name+" connects to; add a check for it")
@@ -158,7 +166,7 @@ func (s *Stack) detectSQL(fsys fs.FS) error {
 		}
 		return s.plainSQL(fsys, dir, names)
 	}
-	s.because("migrations", "none", "", 0, "no ORM, and no folder of .sql files such as db/migrations")
+	s.because("migrations", "none", "", 0, "no tool that init knows (Drizzle, Knex, Prisma), and no folder of .sql files such as db/migrations")
 	return nil
 }
 
@@ -239,35 +247,38 @@ func (s *Stack) detectDrizzle(fsys fs.FS) error {
 	return nil
 }
 
-func (s *Stack) detectPrisma(fsys fs.FS) error {
-	file, src, err := prismaSchema(fsys)
+func (s *detector) detectPrisma(fsys fs.FS) error {
+	p, err := findPrisma(fsys)
 	if err != nil {
 		return err
 	}
 	for _, ext := range []string{"ts", "js", "mjs", "mts", "cjs"} {
 		s.PrismaConfig = s.PrismaConfig || isFile(fsys, "prisma.config."+ext)
 	}
-	if src != nil {
+	if strings.HasPrefix(p.schema, "prisma/") && p.src != nil {
 		s.PrismaDir = "prisma"
-		s.because("prisma schema", file, file, 0, "copied before the install, whose postinstall may generate the client")
-		if loc := prismaPostgres.FindIndex(src); loc != nil {
-			s.OtherPostgres = true
-			s.because("database", "PostgreSQL through Prisma", file, lineAt(src, loc[0]), "the datasource's provider")
-		}
+		s.because("prisma schema", p.schema, p.schema, 0, "copied before the install, whose postinstall may generate the client")
 	}
-	names, err := fs.Glob(fsys, "prisma/migrations/*/migration.sql")
+	if loc := prismaPostgres.FindIndex(p.src); loc != nil {
+		s.OtherPostgres = true
+		s.because("database", "PostgreSQL through Prisma", p.schema, lineAt(p.src, loc[0]), "the datasource's provider")
+	}
+	for _, m := range prismaEnv.FindAllSubmatchIndex(p.src, -1) {
+		note(s.known, string(p.src[m[2]:m[3]]), p.schema, lineAt(p.src, m[0]), false, "")
+	}
+	names, err := fs.Glob(fsys, p.migrations+"/*/migration.sql")
 	if err != nil {
 		return err
 	}
 	switch {
 	case !s.OtherPostgres:
-		s.because("migrations", "none", file, 0, "Prisma, and its datasource is not PostgreSQL")
+		s.because("migrations", "none", p.schema, 0, "Prisma, and its datasource is not PostgreSQL")
 		s.Notes = append(s.Notes, "init runs Prisma's migrations for PostgreSQL only; set release.command in opsctl.yaml to what runs yours")
 	case len(names) == 0:
-		s.because("migrations", "none", file, 0, "Prisma, and there is no prisma/migrations/*/migration.sql")
+		s.because("migrations", "none", p.schema, 0, "Prisma, and there is no "+p.migrations+"/*/migration.sql")
 		s.Notes = append(s.Notes, "Prisma has no migrations yet: run prisma migrate dev, then init again; prisma db push leaves nothing that a deploy can run")
 	default:
-		s.Migrations.Kind, s.Migrations.Dir = "prisma", "prisma/migrations"
+		s.Migrations.Kind, s.Migrations.Dir = "prisma", p.migrations
 		s.because("migrations", "Prisma in "+s.Migrations.Dir, names[0], 0, "a folder of migrations")
 		return s.scanRLS(fsys, names)
 	}
@@ -282,11 +293,11 @@ func (d *detector) checkPrismaClient(u unit) error {
 	if d.ORM != "prisma" || d.OwnDockerfile != nil || d.Kind != Node && d.Server == nil {
 		return nil
 	}
-	file, src, err := prismaSchema(u.fs)
-	if src == nil || err != nil || prismaOutput.Match(src) {
+	p, err := findPrisma(u.fs)
+	if p.src == nil || err != nil || prismaOutput.Match(p.src) {
 		return err
 	}
-	return errs.New(errs.CheckFailed, "%s: the client is generated into node_modules, which the image's production install makes anew", path.Join(u.dir, file)).
+	return errs.New(errs.CheckFailed, "%s: the client is generated into node_modules, which the image's production install makes anew", path.Join(u.dir, p.schema)).
 		WithHint("give the generator an output outside of node_modules, such as ../src/generated/prisma; or write a Dockerfile, and run init again")
 }
 
@@ -302,20 +313,71 @@ func (s *Stack) scanRLS(fsys fs.FS, names []string) error {
 	return nil
 }
 
-// prismaSchema is the file with the datasource: schema.prisma, or one of a folder of
-// schemas.
-func prismaSchema(fsys fs.FS) (file string, src []byte, err error) {
-	folder, err := fs.Glob(fsys, "prisma/schema/*.prisma")
-	if err != nil {
-		return "", nil, err
+// prismaFiles is where a package keeps Prisma's files.
+type prismaFiles struct {
+	schema     string
+	src        []byte // of the schema with the datasource
+	migrations string // their folder
+}
+
+var (
+	prismaSchemaKey  = regexp.MustCompile(`\bschema\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
+	prismaMigrations = regexp.MustCompile(`(?s)\bmigrations\s*:\s*\{.*?\bpath\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
+	quotedText       = regexp.MustCompile(`["']([^"']+)["']`)
+)
+
+// quotedPath joins the quoted parts of path.join("a", "b") or of "a/b".
+func quotedPath(parts []byte) string {
+	joined := ""
+	for _, m := range quotedText.FindAllSubmatch(parts, -1) {
+		joined = path.Join(joined, string(m[1]))
 	}
-	for _, name := range append([]string{"prisma/schema.prisma"}, folder...) {
-		if src, err = optional(fsys, name); err != nil || prismaSource.Match(src) {
-			return name, src, err
+	return joined
+}
+
+// findPrisma looks where prisma.config, package.json or Prisma's habits say.
+func findPrisma(fsys fs.FS) (prismaFiles, error) {
+	found := prismaFiles{schema: "prisma/schema.prisma"}
+	var places []string
+	for _, ext := range []string{"ts", "js", "mjs", "mts", "cjs"} {
+		src, err := optional(fsys, "prisma.config."+ext)
+		if err != nil {
+			return found, err
+		}
+		if m := prismaSchemaKey.FindSubmatch(src); m != nil {
+			places = append(places, quotedPath(m[1]))
+		}
+		if m := prismaMigrations.FindSubmatch(src); m != nil {
+			found.migrations = quotedPath(m[1])
 		}
 	}
-	return "prisma/schema.prisma", nil, nil
+	if m, err := readManifest(fsys); err == nil && m.Prisma.Schema != "" {
+		places = append(places, path.Clean(m.Prisma.Schema))
+	}
+	for _, place := range append(places, "prisma/schema.prisma", "schema.prisma", "prisma/schema", "prisma") {
+		names, err := fs.Glob(fsys, path.Join(place, "*.prisma"))
+		if err != nil {
+			return found, nil //nolint:nilerr // a pattern of the user's that is none
+		}
+		for _, name := range append([]string{place}, names...) {
+			src, err := optional(fsys, name)
+			if err != nil {
+				return found, err
+			}
+			if src == nil || !prismaSource.Match(src) {
+				continue
+			}
+			found.schema, found.src = name, src
+			if found.migrations == "" {
+				found.migrations = path.Join(path.Dir(name), "migrations")
+			}
+			return found, nil
+		}
+	}
+	return found, nil
 }
+
+var prismaEnv = regexp.MustCompile(`\benv\(\s*"([A-Z][A-Z0-9_]*)"\s*\)`)
 
 var prismaSource = regexp.MustCompile(`(?m)^\s*datasource\s`)
 

@@ -47,7 +47,7 @@ func (d *detector) scanSources() error {
 	if err != nil {
 		return err
 	}
-	seen := map[string]EnvUse{}
+	seen := maps.Clone(d.known)
 	for _, file := range sources {
 		src, err := file.read()
 		if err != nil {

@@ -53,7 +53,7 @@ func (d *detector) detectGo(*manifest) (bool, error) {
 		}
 		if name := sanitizeApp(base); name != "" {
 			d.App = name
-			d.because("app name", name, "go.mod", lineAt(mod, match[0]), "the module's name")
+			d.rename(name, "go.mod", lineAt(mod, match[0]), "the module's name")
 		}
 	}
 	d.Go.Sum, d.Go.Vendor = isFile(d.app, "go.sum"), isFile(d.app, "vendor/modules.txt")

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -35,8 +36,8 @@ func (d *detector) detectNext(m *manifest) (bool, error) {
 		return true, unknownStack(fmt.Sprintf("package.json:%d: next %s has no route handlers, which the health routes need; 13.4 is the first that has", m.line("dependencies", "next"), next))
 	}
 	steps := []func(*manifest) error{
-		d.detectJavaScript, d.detectRouter, d.detectConfig, d.detectServer,
-		d.detectServices, d.detectSentry, d.detectMigrations, d.detectBuild, d.detectFolders,
+		d.detectJavaScript, d.detectRouter, d.detectOwnHealth, d.detectConfig, d.detectServer,
+		d.detectServices, d.detectAuth, d.detectSentry, d.detectMigrations, d.detectBuild, d.detectFolders,
 	}
 	for _, step := range steps {
 		if err := step(m); err != nil {
@@ -56,7 +57,7 @@ func (d *detector) detectJavaScript(m *manifest) error {
 	if err := d.detectPackageManager(d.root, m); err != nil && d.OwnDockerfile == nil {
 		return err
 	}
-	for _, name := range []string{"lint", "typecheck", "test"} {
+	for _, name := range []string{"lint", "typecheck", "type-check", "test", "dev", "start:dev"} {
 		if _, ok := m.Scripts[name]; ok {
 			d.Scripts = append(d.Scripts, name)
 		}
@@ -214,6 +215,7 @@ func (d *detector) detectConfig(*manifest) error {
 		d.Config = name
 		d.because("next.config", name, name, 0, "Next.js's configuration")
 		facts, _ := nextconfig.Read(name, src) // the edit says what is not understood
+		d.SentryWrapped = facts.Sentry
 		if facts.Output == "export" {
 			return errs.New(errs.CheckFailed, "%s:%d sets output to export: a static site, which needs no server and no image", name, facts.OutputLine).
 				WithHint("put what `next build` writes to out on any file host; or remove the line, and run init again")
@@ -232,8 +234,6 @@ func (d *detector) detectConfig(*manifest) error {
 	return nil
 }
 
-var protects = regexp.MustCompile(`auth\.protect\(|auth\(\)\.protect\(|createRouteMatcher|withAuth\(`)
-
 // nextNotes adds what only the user can do.
 func (d *detector) nextNotes() error {
 	src := strings.TrimSuffix(d.AppDir, "app")
@@ -244,8 +244,28 @@ func (d *detector) nextNotes() error {
 			if err != nil {
 				return err
 			}
-			if loc := protects.FindIndex(code); loc != nil {
-				d.Notes = append(d.Notes, fmt.Sprintf("%s:%d asks for a sign-in: leave %s, %s and webhooks out of it", file, lineAt(code, loc[0]), d.HealthPath, d.LivePath))
+			if code != nil && !bytes.Contains(code, []byte("livez")) {
+				d.Notes = append(d.Notes, fmt.Sprintf("%s runs before the health routes too, as far as can be seen: leave %s and %s out of its matcher, such as matcher: ['/((?!livez|api/health|_next|.*\\..*).*)']", file, d.LivePath, d.HealthPath))
+			}
+		}
+	}
+	if d.OtherPostgres && d.Postgres == "" && d.Workspace == nil {
+		d.Notes = append(d.Notes, "the health route does not check PostgreSQL, which is reached through "+d.ORM+" alone: add pg to the dependencies and run init again")
+	}
+	return nil
+}
+
+// detectOwnHealth looks for a health route of the user's own, in either router:
+// Next.js allows no second one of the same address.
+func (d *detector) detectOwnHealth(*manifest) error {
+	src := strings.TrimSuffix(d.AppDir, "app")
+	for _, ext := range []string{".ts", ".js", ".tsx", ".jsx", ".mjs"} {
+		for _, file := range []string{src + "pages/api/health" + ext, src + "pages/api/health/index" + ext, path.Join(d.AppDir, "api/health/route"+ext)} {
+			if isFile(d.app, file) && !d.written(file) {
+				d.OwnHealth = file
+				d.because("health", "your own", file, 1, "it is kept, and init's route is not written")
+				d.Notes = append(d.Notes, file+" is kept: see to it that it answers 503 when PostgreSQL or Redis cannot be reached, and says nothing of why")
+				return nil
 			}
 		}
 	}
@@ -276,6 +296,22 @@ func (d *detector) detectBuild(m *manifest) error {
 			d.because("build", "SKIP_ENV_VALIDATION=1", "package.json", m.depLine(dep), "the environment is validated while building, and the image build has none")
 			break
 		}
+	}
+	return nil
+}
+
+// detectAuth adds the variables that NextAuth reads by itself.
+func (d *detector) detectAuth(m *manifest) error {
+	version, ok := m.Dependencies["next-auth"]
+	if !ok {
+		return nil
+	}
+	names := []string{"AUTH_SECRET"}
+	if n := major(version); n > 0 && n < 5 && !strings.Contains(version, "5.") {
+		names = []string{"NEXTAUTH_SECRET", "NEXTAUTH_URL"}
+	}
+	for _, name := range names {
+		note(d.known, name, "package.json", m.line("dependencies", "next-auth"), true, "")
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func (d *detector) detectPython(*manifest) (bool, error) {
 	if project != nil {
 		if name := sanitizeApp(firstText(project.Project.Name, project.Tool.Poetry.Name)); name != "" {
 			d.App = name
-			d.because("app name", name, "pyproject.toml", project.line("name"), "the project's name")
+			d.rename(name, "pyproject.toml", project.line("name"), "the project's name")
 		}
 	}
 	if q, ok := deps.find("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000"); ok {

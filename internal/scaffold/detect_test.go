@@ -33,7 +33,7 @@ const gone = "\x00"
 
 // detect is Detect for an app that is a repository of its own, on any file system.
 func detect(fsys fs.FS, folder string) (*Stack, error) {
-	s := &Stack{Places: Places{Repo: "/repo", Context: ".", Dir: "."}}
+	s := &Stack{Places: Places{Repo: "/repo", Context: ".", Dir: "."}, Branch: "main"}
 	r, err := readRecord(fsys)
 	if err != nil {
 		return nil, err

@@ -25,10 +25,13 @@ type manifest struct {
 	Dependencies     map[string]string `json:"dependencies"`
 	DevDependencies  map[string]string `json:"devDependencies"`
 	PeerDependencies map[string]string `json:"peerDependencies"`
-	Main             string            `json:"main"`
-	Type             string            `json:"type"`
-	Workspaces       json.RawMessage   `json:"workspaces"`
-	Imports          json.RawMessage   `json:"imports"`
+	Prisma           struct {
+		Schema string `json:"schema"`
+	} `json:"prisma"`
+	Main       string          `json:"main"`
+	Type       string          `json:"type"`
+	Workspaces json.RawMessage `json:"workspaces"`
+	Imports    json.RawMessage `json:"imports"`
 
 	src []byte
 }

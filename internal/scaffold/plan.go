@@ -95,6 +95,12 @@ func Plan(s *Stack, opts Options) ([]Change, error) {
 			return nil, err
 		}
 	}
+	for i := range p.plan {
+		if c := &p.plan[i]; c.Action == Refuse && p.record.left[c.name] == c.Why {
+			c.Action, c.rendered = Differs, nil
+			c.Why = "left to you: " + c.Why
+		}
+	}
 	return p.plan, nil
 }
 

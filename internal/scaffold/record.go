@@ -24,7 +24,9 @@ const recordSchema = "opsctl.init.record/v1"
 // record is what init last wrote, by path as seen from the app's folder.
 type record struct {
 	files   map[string][]byte
-	removed map[string]bool // what the user has taken away, as a run has seen
+	removed map[string]bool   // what the user has taken away, as a run has seen
+	left    map[string]string // what init could not do, by file, and the user has dealt with
+	branch  string
 }
 
 // recordJSON is the file's form: lines, so that git can merge it and a person read it.
@@ -34,13 +36,16 @@ type recordJSON struct {
 	Files  map[string][]string `json:"files"`
 	// Removed are files that init wrote, and that the user does not want.
 	Removed []string `json:"removed,omitempty"`
+	// Left are edits that init cannot make, and that --keep has left to the user.
+	Left   map[string]string `json:"left,omitempty"`
+	Branch string            `json:"branch,omitempty"`
 }
 
 const recordNote = "What opsctl init last wrote. Commit it: the next init merges by it. Do not edit."
 
 // readRecord reads the record in the app's folder; one that is not there is empty.
 func readRecord(app fs.FS) (*record, error) {
-	r := &record{files: map[string][]byte{}, removed: map[string]bool{}}
+	r := &record{files: map[string][]byte{}, removed: map[string]bool{}, left: map[string]string{}}
 	src, err := optional(app, recordFile)
 	if src == nil || err != nil {
 		return r, err
@@ -57,6 +62,8 @@ func readRecord(app fs.FS) (*record, error) {
 	for name, lines := range j.Files {
 		r.files[name] = []byte(strings.Join(lines, "\n"))
 	}
+	maps.Copy(r.left, j.Left)
+	r.branch = j.Branch
 	for _, name := range j.Removed {
 		r.removed[name] = true
 	}
@@ -71,6 +78,7 @@ func (r *record) encode() ([]byte, error) {
 	for name, data := range r.files {
 		j.Files[name] = strings.Split(string(data), "\n")
 	}
+	j.Left, j.Branch = r.left, r.branch
 	j.Removed = slices.Sorted(maps.Keys(r.removed))
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -83,7 +91,7 @@ func (r *record) encode() ([]byte, error) {
 }
 
 func (r *record) clone() *record {
-	return &record{files: maps.Clone(r.files), removed: maps.Clone(r.removed)}
+	return &record{files: maps.Clone(r.files), removed: maps.Clone(r.removed), left: maps.Clone(r.left), branch: r.branch}
 }
 
 // names are the recorded paths in order.

@@ -49,7 +49,7 @@ func (v View) targets() []target {
 	if v.Migrator() {
 		list = append(list, target{v.MigrateScript(), "migrate/" + v.Migrations.Kind + ".mjs.tmpl"})
 	}
-	list = append(list, target{"docs/deployment.md", "docs/deployment.md.tmpl"})
+	list = append(list, target{v.GuideFile(), "docs/deployment.md.tmpl"})
 	return append(list, v.workflows()...)
 }
 
@@ -66,7 +66,11 @@ func (v View) dockerTemplate() string {
 }
 
 func (v View) nextTargets() []target {
-	list := []target{{v.HealthFile(), "nextjs/health.route.tmpl"}, {v.LivezFile(), "nextjs/livez.route.tmpl"}}
+	var list []target
+	if v.OwnHealth == "" {
+		list = append(list, target{v.HealthFile(), "nextjs/health.route.tmpl"})
+	}
+	list = append(list, target{v.LivezFile(), "nextjs/livez.route.tmpl"})
 	if v.Config == "" && v.Standalone() {
 		name := "next.config.mjs"
 		if n := v.NextMajor(); v.TypeScript && (n == 0 || n >= 15) { // older ones read no .ts

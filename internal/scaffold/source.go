@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,27 +134,29 @@ func (d *detector) ignored(name string) bool {
 // gitTimeout is long for a list of ignored folders.
 const gitTimeout = 20 * time.Second
 
-// gitIgnored asks git what it ignores by the repository's own rules; nothing where
-// there is no git.
-func gitIgnored(ctx context.Context, repo string) map[string]bool {
+// askGit asks git what it ignores by the repository's own rules, and which of the app's
+// files with secrets it has; nothing where there is no git.
+func askGit(ctx context.Context, repo, dir string) (ignored map[string]bool, secrets []string) {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
+	ignored = map[string]bool{}
+	for _, name := range git(ctx, repo, "-c", "core.excludesFile=", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z") {
+		ignored[strings.TrimSuffix(name, "/")] = true
+	}
+	for _, name := range git(ctx, filepath.Join(repo, filepath.FromSlash(dir)), "ls-files", "-z", "--", ".env", ".env.local", ".env.production", ".env.*.local") {
+		secrets = append(secrets, name)
+	}
+	return ignored, secrets
+}
+
+// git runs git, and returns what it lists.
+func git(ctx context.Context, dir string, args ...string) []string {
 	var out strings.Builder
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GIT_") })
-	err := execx.Run(ctx, execx.Cmd{
-		Path: "git", Dir: repo, Env: append(env, "GIT_OPTIONAL_LOCKS=0"), Stdout: &out,
-		Args: []string{"-c", "core.excludesFile=", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"},
-	})
-	if err != nil {
+	if err := execx.Run(ctx, execx.Cmd{Path: "git", Dir: dir, Env: append(env, "GIT_OPTIONAL_LOCKS=0"), Stdout: &out, Args: args}); err != nil {
 		return nil
 	}
-	ignored := map[string]bool{}
-	for name := range strings.SplitSeq(out.String(), "\x00") {
-		if name != "" {
-			ignored[strings.TrimSuffix(name, "/")] = true
-		}
-	}
-	return ignored
+	return slices.DeleteFunc(strings.Split(out.String(), "\x00"), func(name string) bool { return name == "" })
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9._@+()\[\]/-]+$`)

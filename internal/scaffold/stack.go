@@ -45,6 +45,10 @@ type Stack struct {
 
 	// OwnDockerfile is the user's, which is kept; nil where init renders one.
 	OwnDockerfile *OwnDockerfile
+	OwnHealth     string // the user's health route; "" when there is none
+	OwnExample    bool   // .env.example is the user's own
+	SentryWrapped bool   // next.config has Sentry's wrapper
+	Branch        string // that GitHub's workflows are for
 	OwnSentry     string // a file of Sentry's that is the user's; "" when there is none
 	OtherCI       string // the file of another CI than GitHub's, where there is none of GitHub's; ""
 	OwnCompose    string // the user's compose file under another name than ours; "" when there is none

@@ -73,6 +73,7 @@ type EnvView struct {
 	Name   string
 	File   string
 	Secret bool
+	Needed bool
 }
 
 func newView(s *Stack, opts Options) View {
@@ -149,7 +150,14 @@ func (v View) WorkflowPrefix() string {
 }
 
 // UsesSentry tells whether errors go to Sentry.
-func (v View) UsesSentry() bool { return v.Stack.Sentry || v.Stack.HasEnv("SENTRY_DSN") }
+func (v View) UsesSentry() bool {
+	return v.SentryFiles() || v.Stack.HasEnv("SENTRY_DSN") || v.SentryToken()
+}
+
+// SentryToken tells whether the build uploads source maps where it has a token.
+func (v View) SentryToken() bool {
+	return v.SentryFiles() || v.Kind == NextJS && (v.SentryWrapped || v.Stack.HasEnv("SENTRY_AUTH_TOKEN"))
+}
 
 func splitEnv(v *View) (public []string, other []EnvView) {
 	for _, name := range slices.Sorted(maps.Keys(catalogued)) {
@@ -165,7 +173,7 @@ func splitEnv(v *View) (public []string, other []EnvView) {
 		if pub {
 			public = append(public, e.Name)
 		}
-		other = append(other, EnvView{Name: e.Name, File: e.File, Secret: !pub && secretName.MatchString(e.Name)})
+		other = append(other, EnvView{Name: e.Name, File: e.File, Secret: !pub && secretName.MatchString(e.Name), Needed: e.Needed})
 	}
 	slices.Sort(public)
 	return public, other
@@ -245,8 +253,20 @@ func (v View) ComposeFile() string {
 	return "docker-compose.yml"
 }
 
+// GuideFile is the deployment guide: in docs, unless the app itself reads that folder.
+func (v View) GuideFile() string {
+	if slices.Contains(v.UsedFolders, "docs") {
+		return "DEPLOYMENT.md"
+	}
+	return "docs/deployment.md"
+}
+
 // SrcDir is "src/" for an app that keeps its code there.
 func (v View) SrcDir() string { return strings.TrimSuffix(v.AppDir, "app") }
+
+// Connection tells whether Next.js has connection(), which does what the segment's
+// settings did before it; newer versions do not allow those everywhere.
+func (v View) Connection() bool { n := v.NextMajor(); return n == 0 || n >= 15 }
 
 // NextMajor is Next.js's major version, 0 when package.json does not say.
 func (v View) NextMajor() int { return major(v.Next) }
@@ -271,7 +291,47 @@ func (v View) outside(command string) string {
 func (v View) LintCommand() string { return v.script("lint") }
 
 // TypecheckCommand is the app's type check.
-func (v View) TypecheckCommand() string { return v.script("typecheck") }
+func (v View) TypecheckCommand() string {
+	return firstText(v.script("typecheck"), v.script("type-check"))
+}
+
+// DevCommand runs the app with hot reload.
+func (v View) DevCommand() string { return firstText(v.script("dev"), v.script("start:dev")) }
+
+// Checks tells whether the health route asks any service.
+func (v View) Checks() bool {
+	return v.OwnHealth == "" && (v.Postgres != "" || v.Redis == "redis" || v.Redis == "ioredis")
+}
+
+// Deploys are the environments of the deploy workflow.
+func (v View) Deploys() []Deploy {
+	var list []Deploy
+	for _, e := range v.Deployed() {
+		list = append(list, Deploy{Environment: e, Prefix: v.WorkflowPrefix(), Branch: v.Branch})
+	}
+	return list
+}
+
+// Deploy is one environment's part of the deploy workflow.
+type Deploy struct {
+	Environment
+	Prefix string // of the app's names in a repository of several
+	Branch string
+}
+
+// PackageCommands build the workspace's packages that the app needs, outside of an image.
+func (v View) PackageCommands() []string {
+	var list []string
+	if v.Workspace == nil {
+		return nil
+	}
+	for _, p := range v.Workspace.Needed {
+		for _, script := range p.Scripts {
+			list = append(list, "(cd "+path.Join(v.ContextFromApp(), p.Dir)+" && "+v.outside(v.PM.Run(script))+")")
+		}
+	}
+	return list
+}
 
 // TestCommand is the app's tests.
 func (v View) TestCommand() string { return v.script("test") }

@@ -70,7 +70,17 @@ func (v View) MigrationsInContext() string {
 func (v View) ReleaseList() []string { return []string{v.ReleaseCommand()} }
 
 // BuildMember builds another package of the workspace.
-func (v View) BuildMember(p Package) string { return v.inDir(p.Dir, v.PM.Run("build")) }
+func (v View) BuildMember(p Package) string {
+	var commands []string
+	for _, script := range p.Scripts {
+		commands = append(commands, v.PM.Run(script))
+	}
+	command := strings.Join(commands, " && ")
+	if v.PrismaConfig {
+		command = "export DATABASE_URL=" + placeholderDatabase + " && " + command
+	}
+	return v.inDir(p.Dir, command)
+}
 
 // Compiles tells whether the app itself has to be built.
 func (v View) Compiles() bool { return v.BuildScript || v.Kind == NextJS }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,10 +18,10 @@ import (
 
 // Package is a member of a workspace.
 type Package struct {
-	Name  string
-	Dir   string   // relative to the workspace's root
-	Build bool     // has a build script
-	deps  []string // names of all its dependencies
+	Name    string
+	Dir     string   // relative to the workspace's root
+	Scripts []string // that make what others import, in the order they run
+	deps    []string // names of all its dependencies
 }
 
 // workspaceGlobs are the patterns of a workspace's members: those of
@@ -95,6 +97,10 @@ func isMember(globs []string, dir string) bool {
 
 // readWorkspace reads the manifest of every member.
 func readWorkspace(fsys fs.FS, globs []string) ([]Package, error) {
+	before, err := turboTasks(fsys)
+	if err != nil {
+		return nil, err
+	}
 	dirs, err := workspaceMembers(fsys, globs)
 	if err != nil {
 		return nil, err
@@ -109,8 +115,7 @@ func readWorkspace(fsys fs.FS, globs []string) ([]Package, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		p := Package{Name: m.Name, Dir: dir, deps: m.allDependencies()}
-		_, p.Build = m.Scripts["build"]
+		p := Package{Name: m.Name, Dir: dir, deps: m.allDependencies(), Scripts: m.making(before)}
 		list = append(list, p)
 	}
 	return list, nil
@@ -145,9 +150,60 @@ type Workspace struct {
 	Needed  []Package // the members that the app depends on, in the order they are built
 }
 
-// NeedsBuild are the members that are built before the app.
+// NeedsBuild are the members that something is made in before the app is built.
 func (w *Workspace) NeedsBuild() []Package {
-	return slices.DeleteFunc(slices.Clone(w.Needed), func(p Package) bool { return !p.Build })
+	return slices.DeleteFunc(slices.Clone(w.Needed), func(p Package) bool { return len(p.Scripts) == 0 })
+}
+
+var (
+	turboBefore  = regexp.MustCompile(`"\^([A-Za-z0-9:_-]+)"`)
+	turboBuild   = regexp.MustCompile(`(?s)"build"\s*:\s*\{[^{}]*?"dependsOn"\s*:\s*\[([^\]]*)\]`)
+	makesClients = regexp.MustCompile(`\b(?:prisma generate|graphql-codegen|openapi-typescript|buf generate)\b`)
+)
+
+// turboTasks are the tasks that Turborepo runs in an app's packages before it builds
+// the app.
+func turboTasks(fsys fs.FS) ([]string, error) {
+	src, err := optional(fsys, "turbo.json")
+	if err != nil {
+		return nil, err
+	}
+	var tasks []string
+	if m := turboBuild.FindSubmatch(src); m != nil {
+		for _, name := range turboBefore.FindAllSubmatch(m[1], -1) {
+			tasks = append(tasks, string(name[1]))
+		}
+	}
+	return tasks, nil
+}
+
+// making are the scripts of a package that make what others import: those that
+// Turborepo would run, the one that generates a client unless another script does, and
+// build.
+func (m *manifest) making(before []string) []string {
+	var scripts []string
+	add := func(name string) {
+		if _, ok := m.Scripts[name]; ok && !slices.Contains(scripts, name) {
+			scripts = append(scripts, name)
+		}
+	}
+	generated := false
+	for _, name := range append([]string{"build"}, installScripts...) {
+		generated = generated || makesClients.MatchString(m.Scripts[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Scripts)) {
+		if !generated && makesClients.MatchString(m.Scripts[name]) && !migrating.MatchString(m.Scripts[name]) {
+			add(name)
+			generated = true
+		}
+	}
+	for _, name := range before {
+		if name != "build" {
+			add(name)
+		}
+	}
+	add("build")
+	return scripts
 }
 
 // detectWorkspace finds the app's part of the workspace around it.
@@ -173,8 +229,8 @@ func (s *Stack) detectWorkspace(root fs.FS, m *manifest) error {
 	s.because("workspace", fmt.Sprintf("%d members", len(all)), s.contextFile(file), 0, "its root is the image's build context")
 	for _, p := range w.Needed {
 		why := "the app depends on it"
-		if p.Build {
-			why += ", and it is built first"
+		if len(p.Scripts) > 0 {
+			why += ", and is made ready first: " + strings.Join(p.Scripts, ", ")
 		}
 		s.because("workspace needs", p.Name, s.contextFile(p.Dir+"/package.json"), 0, why)
 	}

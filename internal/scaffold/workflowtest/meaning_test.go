@@ -94,10 +94,10 @@ func TestDeploy(t *testing.T) {
 				t.Errorf("%d jobs for %d environments", len(w.Jobs), len(v.Environments))
 			}
 			job := w.Jobs[tt.job]
-			if job.Environment != tt.job || job.Env["ENVIRONMENT"] != tt.job || !slices.Equal(job.Needs, tt.needs) {
+			if job.Environment != v.WorkflowPrefix()+tt.job || job.Env["ENVIRONMENT"] != tt.job || !slices.Equal(job.Needs, tt.needs) {
 				t.Errorf("environment %q, needs %v", job.Environment, job.Needs)
 			}
-			if c := job.Concurrency; c.Group != "deploy-"+tt.job || c.Cancel == nil || *c.Cancel {
+			if c := job.Concurrency; c.Group != v.WorkflowPrefix()+"deploy-"+tt.job || c.Cancel == nil || *c.Cancel {
 				t.Errorf("concurrency %+v", c)
 			}
 			for _, s := range job.Steps {
@@ -119,7 +119,7 @@ func TestDeploy(t *testing.T) {
 func TestBackup(t *testing.T) {
 	w := parse(t, render(t, "backup", views()["full"]))
 	for job, cron := range map[string]string{"create": "0 3 * * *", "verify": "0 4 1 * *"} {
-		if got := w.Jobs[job].If; got != "github.event.schedule == '"+cron+"' || inputs.run == '"+job+"'" {
+		if got := w.Jobs[job].If; got != "vars.BACKUP == 'on' && github.event.schedule == '"+cron+"' || inputs.run == '"+job+"'" {
 			t.Errorf("%s runs if %s", job, got)
 		}
 	}

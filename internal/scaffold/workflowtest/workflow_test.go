@@ -43,7 +43,32 @@ func (v view) Context() string { return "." }
 
 func (v view) InRepo(name string) string { return path.Join(v.Workdir, name) }
 
-func (v view) Deployed() []environment { return v.Environments }
+func (v view) WorkflowPrefix() string {
+	if v.Workdir == "." {
+		return ""
+	}
+	return strings.ReplaceAll(v.Workdir, "/", "-") + "-"
+}
+
+func (v view) Branch() string { return "main" }
+
+func (v view) OwnExample() bool { return false }
+
+func (v view) PackageCommands() []string { return nil }
+
+func (v view) SecretFiles() []scaffold.Secret { return nil }
+
+func (v view) SecretVars() []scaffold.Secret { return nil }
+
+func (v view) Deploys() []scaffold.Deploy {
+	var list []scaffold.Deploy
+	for _, e := range v.Environments {
+		list = append(list, scaffold.Deploy{
+			Environment: scaffold.Environment{Name: e.Name, Platform: e.Platform, Region: e.Region}, Prefix: v.WorkflowPrefix(), Branch: v.Branch(),
+		})
+	}
+	return list
+}
 
 func (v view) HasEnv(name string) bool { return slices.Contains(v.env, name) }
 
