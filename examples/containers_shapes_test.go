@@ -76,6 +76,11 @@ func TestContainersShapes(t *testing.T) {
 			if status, _, body := a.get(t, tt.health); status != http.StatusOK {
 				t.Errorf("%s is %d: %s\n%s", tt.health, status, body, s.run(t, "logs", s.container("app")))
 			}
+			// A health route that was made while building would know nothing of now.
+			_, first, _ := a.get(t, tt.health)
+			if tt.health == "/api/health" && (first.Get("Cache-Control") != "no-store" || first.Get("X-Nextjs-Cache") != "" || first.Get("X-Nextjs-Prerender") != "") {
+				t.Errorf("health is not made when it is asked for: %v", first)
+			}
 			s.checkProcess(t)
 			s.checkStop(t)
 		})

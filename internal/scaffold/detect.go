@@ -340,7 +340,11 @@ func (d *detector) detectIgnored() error {
 		return errs.Wrap(err, errs.Usage, "%s", d.contextFile(".dockerignore")).WithHint("correct the pattern")
 	}
 	for _, secret := range []string{".env", ".env.local", ".env.production"} {
-		if out, err := matcher.MatchesOrParentMatches(d.InContext(secret)); err != nil || !out {
+		out, err := matcher.MatchesOrParentMatches(d.InContext(secret))
+		if err != nil {
+			return err
+		}
+		if !out {
 			d.Notes = append(d.Notes, d.contextFile(".dockerignore")+" lets "+secret+" into the image's build; add **/.env and **/.env.*")
 			return nil
 		}

@@ -94,7 +94,7 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 		note(seen, string(src[m[group]:m[group+1]]), name, lineAt(src, m[0]), needed, "")
 	}
 	for _, m := range envDestructured.FindAllSubmatchIndex(src, -1) {
-		for _, part := range bytes.Split(src[m[2]:m[3]], []byte(",")) {
+		for part := range bytes.SplitSeq(src[m[2]:m[3]], []byte(",")) {
 			if key := envKey.Find(bytes.TrimSpace(part)); key != nil {
 				note(seen, string(key), name, lineAt(src, m[0]), false, "")
 			}

@@ -145,16 +145,16 @@ func (d *detector) detectSettings(root fs.FS, file string) error {
 	}
 	d.Secrets = append(d.Secrets, Secret{ID: strings.TrimPrefix(file, "."), File: file})
 	d.because("install reads", file, d.contextFile(file), 0, "it holds a secret, so it is mounted and enters no layer")
-	hint := "--secret id=" + strings.TrimPrefix(file, ".") + ",src=" + file
+	hints := []string{"--secret id=" + strings.TrimPrefix(file, ".") + ",src=" + file}
 	for _, m := range settingsVar.FindAllSubmatch(src, -1) {
 		v := Secret{ID: strings.ToLower(string(m[1])), Env: string(m[1])}
 		if !slices.Contains(d.Secrets, v) {
 			d.Secrets = append(d.Secrets, v)
 			d.because("install reads", v.Env, d.contextFile(file), 0, "the file takes a secret from it, so it is mounted as well")
-			hint += " --secret id=" + v.ID + ",env=" + v.Env
+			hints = append(hints, "--secret id="+v.ID+",env="+v.Env)
 		}
 	}
-	d.Notes = append(d.Notes, "the build needs "+file+", which holds a secret: docker build "+hint+" . (compose and opsctl deploy do so by themselves)")
+	d.Notes = append(d.Notes, "the build needs "+file+", which holds a secret: docker build "+strings.Join(hints, " ")+" . (compose and opsctl deploy do so by themselves)")
 	return nil
 }
 

@@ -138,17 +138,17 @@ func (p *pyproject) requirements() requirements {
 		add(text)
 	}
 	for name, value := range p.Tool.Poetry.Dependencies {
-		extras := ""
+		var extras []string
 		if table, ok := value.(map[string]any); ok {
 			if list, ok := table["extras"].([]any); ok {
 				for _, e := range list {
 					if text, ok := e.(string); ok {
-						extras += "," + text
+						extras = append(extras, text)
 					}
 				}
 			}
 		}
-		add(name + "[" + strings.TrimPrefix(extras, ",") + "]")
+		add(name + "[" + strings.Join(extras, ",") + "]")
 	}
 	slices.SortFunc(found, func(a, b requirement) int { return strings.Compare(a.name, b.name) })
 	return found

@@ -228,3 +228,110 @@ func TestKindsInOrder(t *testing.T) {
 		t.Errorf("got %v, want %v", kinds, want)
 	}
 }
+
+// What holds a secret is mounted, and enters no layer.
+func TestSettingsWithSecrets(t *testing.T) {
+	tests := []struct {
+		name, lock, file, src string
+		secrets               string
+	}{
+		{"nothing secret", "package-lock.json", ".npmrc", "save-exact=true\n# _authToken=x\n", ""},
+		{"a registry's token", "package-lock.json", ".npmrc", "//npm.example.com/:_authToken=abc\n", "npmrc"},
+		{"a token from the environment", "package-lock.json", ".npmrc", "//npm.example.com/:_authToken=${NPM_TOKEN}\n", "npmrc npm_token"},
+		{"a token for everything", "package-lock.json", ".npmrc", "_auth=abc\n", "npmrc"},
+		{"a password", "package-lock.json", ".npmrc", "_password = abc\n", "npmrc"},
+		{"a password in an address", "package-lock.json", ".npmrc", "registry=https://me:pass@npm.example.com/\n", "npmrc"},
+		{"yarn's token", "yarn.lock", ".yarnrc.yml", "npmScopes:\n  acme:\n    npmAuthToken: abc\n", "yarnrc.yml"},
+		{"bun's token", "bun.lock", "bunfig.toml", "[install.registry]\nurl = \"https://x\"\ntoken = \"$TOKEN\"\n", "bunfig.toml"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			repo := files("package.json", `{"name": "x", "dependencies": {"next": "16"}}`, tt.lock, "", "app/page.js", "", tt.file, tt.src)
+			s, err := detect(repo, "folder")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, secret := range s.Secrets {
+				got = append(got, secret.ID)
+			}
+			if strings.Join(got, " ") != tt.secrets {
+				t.Errorf("got %v", got)
+			}
+			if slices.Contains(s.ManifestFiles, tt.file) == (tt.secrets != "") {
+				t.Errorf("copied: %v", s.ManifestFiles)
+			}
+		})
+	}
+}
+
+// Names that would mean something else to Docker, YAML or a shell are refused.
+func TestHostileNames(t *testing.T) {
+	next := `{"name": "x", "dependencies": {"next": "16", "pg": "8"}}`
+	for name, repo := range map[string]fstest.MapFS{
+		"a folder of migrations": files("package.json", `{"name": "x", "dependencies": {"next": "16", "pg": "8", "drizzle-orm": "1"}}`, "package-lock.json", "", "app/page.js", "",
+			"drizzle.config.json", `"out": "../x"`, "drizzle.config.ts", "out: '../../etc'", "../../etc/meta/_journal.json", ""),
+		"the build's output": files("package.json", next, "package-lock.json", "", "app/page.js", "", "next.config.js", "module.exports = { distDir: 'a b; rm -rf x' };"),
+		"outside":            files("package.json", next, "package-lock.json", "", "app/page.js", "", "next.config.js", "module.exports = { distDir: '../out' };"),
+		"a base path":        files("package.json", next, "package-lock.json", "", "app/page.js", "", "next.config.js", "module.exports = { basePath: \"/x'); evil('\" };"),
+		"a dependency":       files("package.json", `{"name": "x", "dependencies": {"next": "16", "a": "file:a b"}}`, "package-lock.json", "", "app/page.js", "", "a b/package.json", "{}"),
+	} {
+		s, err := detect(repo, "folder")
+		if name == "a folder of migrations" {
+			if err == nil && s.Migrations.Kind != "" {
+				t.Errorf("%s: migrations in %s", name, s.Migrations.Dir)
+			}
+			continue
+		}
+		if errs.CodeOf(err) != errs.CheckFailed || errs.HintOf(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestHealthRouteIsNoWordLikeIt(t *testing.T) {
+	for src, want := range map[string]string{
+		"type x struct { S string `json:\"status\"` }\nfunc f() { mux.HandleFunc(\"GET /healthz\", nil) }": "/healthz",
+		"r.Get(\"/readyz\", nil)\nr.Get(\"/api/health\", nil)":                                             "/api/health",
+		"log.Print(\"health\")": "/",
+	} {
+		s, err := detect(files("go.mod", "module x.example/y\n\ngo 1.26\n", "main.go", "package main\n\n"+src), "folder")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.HealthPath != want {
+			t.Errorf("%q: %s, want %s", src, s.HealthPath, want)
+		}
+	}
+}
+
+func TestPlaceholdersHaveTheFormThatIsAskedFor(t *testing.T) {
+	s, err := detect(files("package.json", `{"name": "x", "dependencies": {"next": "16"}}`, "package-lock.json", "", "app/page.js", "", "env.js",
+		`export const env = z.object({
+  DATABASE_URL: z.string().url(),
+  MODE: z.enum(["quick", "slow"]),
+  WORKERS: z.coerce.number().int(),
+  STRIPE_KEY: z.string().startsWith("sk_"),
+  CONTACT: z.string().email(),
+  OPEN: z.string().optional(),
+  LEVEL: z.string().default("info"),
+}).parse(process.env);
+const { OPENAI_KEY, OTHER_KEY: other } = process.env;`), "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(View{Stack: s}.Placeholders(), "\n")
+	want := `CONTACT=placeholder@placeholder.invalid
+DATABASE_URL=postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder
+MODE=quick
+STRIPE_KEY=sk_placeholderplaceholderplaceholderplaceholder
+WORKERS=1`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, name := range []string{"OPEN", "LEVEL", "OPENAI_KEY", "OTHER_KEY"} {
+		if !s.HasEnv(name) {
+			t.Errorf("%s is not found", name)
+		}
+	}
+}

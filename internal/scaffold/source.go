@@ -143,9 +143,7 @@ func askGit(ctx context.Context, repo, dir string) (ignored map[string]bool, sec
 	for _, name := range git(ctx, repo, "-c", "core.excludesFile=", "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z") {
 		ignored[strings.TrimSuffix(name, "/")] = true
 	}
-	for _, name := range git(ctx, filepath.Join(repo, filepath.FromSlash(dir)), "ls-files", "-z", "--", ".env", ".env.local", ".env.production", ".env.*.local") {
-		secrets = append(secrets, name)
-	}
+	secrets = git(ctx, filepath.Join(repo, filepath.FromSlash(dir)), "ls-files", "-z", "--", ".env", ".env.local", ".env.production", ".env.*.local")
 	return ignored, secrets
 }
 
