@@ -307,7 +307,7 @@ func (v View) Checks() bool {
 func (v View) Deploys() []Deploy {
 	var list []Deploy
 	for _, e := range v.Deployed() {
-		list = append(list, Deploy{Environment: e, Prefix: v.WorkflowPrefix(), Branch: v.Branch})
+		list = append(list, Deploy{Environment: e, Prefix: v.WorkflowPrefix(), Branch: v.Branch, BuildSecrets: v.SecretVars()})
 	}
 	return list
 }
@@ -315,8 +315,9 @@ func (v View) Deploys() []Deploy {
 // Deploy is one environment's part of the deploy workflow.
 type Deploy struct {
 	Environment
-	Prefix string // of the app's names in a repository of several
-	Branch string
+	Prefix       string // of the app's names in a repository of several
+	Branch       string
+	BuildSecrets []Secret // variables that the image's build asks for
 }
 
 // PackageCommands build the workspace's packages that the app needs, outside of an image.

@@ -30,7 +30,7 @@ func TestComposeFileLoads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stack := initRepo(t, repo(t, file), "")
 			if stack.OwnCompose != "" {
-				t.Skipf("%s is the repository's own", stack.OwnCompose)
+				return // which is the repository's own, and none of init's business
 			}
 			project := load(t, filepath.Join(stack.Repo, stack.Dir), "POSTGRES_PASSWORD=local\n")
 			got := project.ServiceNames()
