@@ -39,8 +39,8 @@ func TestContainersShapes(t *testing.T) {
 		{"yarn-berry", ".", []string{"node", program("@yarnpkg/cli-dist/bin/yarn.js"), "install", "--mode=update-lockfile"}, "/api/health", "hello from berry", "applied 20260101000000_first", 60},
 		{"bun", ".", []string{program(".bin/bun"), "install", "--lockfile-only"}, "/api/health", "hello from bunny", "applied 1_first.sql", 60},
 		{"pnpm-workspace", "apps/web", []string{program(".bin/pnpm"), "install", "--lockfile-only"}, "/api/health", "hello from", "migrations are in place", 60},
-		{"custom-server", ".", []string{"npm", "install", "--package-lock-only", "--no-audit", "--no-fund"}, "/api/health", "hello from sockets", "applied 1_first.sql", 350},
-		{"node-server", "services/api", []string{"npm", "install", "--package-lock-only", "--no-audit", "--no-fund"}, "/healthz", "hello from api", "applied 1_first.sql", 20},
+		{"custom-server", ".", []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"}, "/api/health", "hello from sockets", "applied 1_first.sql", 350},
+		{"node-server", "services/api", []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"}, "/healthz", "hello from api", "applied 1_first.sql", 20},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			repo := t.TempDir()
@@ -48,7 +48,10 @@ func TestContainersShapes(t *testing.T) {
 			if tt.name == "yarn-berry" { // which takes a folder with a lockfile of its own for a project
 				putFile(t, repo, "yarn.lock", "")
 			}
-			run(t, repo, tt.lock[0], tt.lock[1:]...)
+			// As in the image, pnpm is not to look for another version of itself.
+			if out, err := output(t.Context(), repo, []string{"pnpm_config_pm_on_fail=ignore"}, tt.lock[0], tt.lock[1:]...); err != nil {
+				t.Fatalf("%v: %v\n%s", tt.lock, err, out)
+			}
 			app := filepath.Join(repo, filepath.FromSlash(tt.dir))
 			initRepo(t, app)
 			image := e.name(tt.name) + ":1"

@@ -127,8 +127,8 @@ func note(seen map[string]EnvUse, key, file string, line int, needed bool, form 
 var (
 	// Libraries that check the whole environment when the module is loaded, which Next.js's build does.
 	validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
-	// KEY: z.string().url(), as those libraries have it, a line each.
-	validated = regexp.MustCompile(`(?m)^\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:(.*)$`)
+	// KEY: z.string().url(), as those libraries have it.
+	validated = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:`)
 	lenient   = regexp.MustCompile(`\.optional\(|\.default\(|\.catch\(|\.nullish\(|default:|process\.env`)
 
 	envDestructured = regexp.MustCompile(`\{([^{}]*)\}\s*=\s*process\.env\b`)
@@ -149,14 +149,20 @@ func (d *detector) scanValidation(src []byte, file string, seen map[string]EnvUs
 	if loc == nil {
 		return
 	}
-	for _, m := range validated.FindAllSubmatchIndex(src, -1) {
-		rule := string(src[m[4]:m[5]])
+	keys := validated.FindAllSubmatchIndex(src, -1)
+	for i, m := range keys {
+		end := len(src)
+		if i+1 < len(keys) {
+			end = keys[i+1][0]
+		}
+		rule, _, _ := strings.Cut(string(src[m[1]:end]), "\n")
+		rule, _, _ = strings.Cut(rule, "})") // the end of the schema
 		note(seen, string(src[m[2]:m[3]]), file, lineAt(src, m[2]), !lenient.MatchString(rule), rule)
 	}
 	if !d.SkipEnvValidation && !d.ValidatesEnv {
 		d.ValidatesEnv = true
 		d.because("build", "placeholders", file, lineAt(src, loc[0]), "the environment is validated when this is loaded, so the build gets values of the right form")
-		if !validated.Match(src) {
+		if len(keys) == 0 {
 			d.Notes = append(d.Notes, fmt.Sprintf("%s:%d validates the environment, and init cannot read which: give the build what it asks for, or a switch to skip it", file, lineAt(src, loc[0])))
 		}
 	}

@@ -314,16 +314,19 @@ func TestPlaceholdersHaveTheFormThatIsAskedFor(t *testing.T) {
   STRIPE_KEY: z.string().startsWith("sk_"),
   CONTACT: z.string().email(),
   OPEN: z.string().optional(),
-  LEVEL: z.string().default("info"),
-}).parse(process.env);
+  LEVEL: z.string().default("info"), QUOTA: z.number(), "API_URL": z.url(),
+  LAST: z.string().min(32) }).parse(process.env);
 const { OPENAI_KEY, OTHER_KEY: other } = process.env;`), "folder")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(View{Stack: s}.Placeholders(), "\n")
-	want := `CONTACT=placeholder@placeholder.invalid
+	want := `API_URL=https://placeholder@placeholder.invalid/1
+CONTACT=placeholder@placeholder.invalid
 DATABASE_URL=postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder
+LAST=placeholder-placeholder-placeholder-placeholder
 MODE=quick
+QUOTA=1
 STRIPE_KEY=sk_placeholderplaceholderplaceholderplaceholder
 WORKERS=1`
 	if got != want {

@@ -148,8 +148,10 @@ func (v View) Placeholders() []string {
 	if !v.ValidatesEnv {
 		return list
 	}
+	// Where nothing says what is needed, all that is read may be.
+	all := !slices.ContainsFunc(v.Env, func(e EnvUse) bool { return e.Needed })
 	for _, e := range v.Env {
-		if e.Needed && !strings.HasPrefix(e.Name, "NEXT_PUBLIC_") {
+		if (e.Needed || all) && !strings.HasPrefix(e.Name, "NEXT_PUBLIC_") {
 			list = append(list, e.Name+"="+placeholder(e))
 		}
 	}
