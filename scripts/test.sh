@@ -19,8 +19,10 @@ fi
 
 go test -race -timeout 20m -v "$@" ./... >"$log" 2>&1
 status=$?
-# BuildKit's linter is a module of its own. Go's cache of results does not see the files that it reads.
-go -C tools/dockerlint test -count=1 -v ./... >>"$log" 2>&1 || status=1
+# The linters of what init writes are modules of their own. Go's cache of results does not see the files that they read.
+for linter in dockerlint workflowlint; do
+	go -C "tools/$linter" test -count=1 -v ./... >>"$log" 2>&1 || status=1
+done
 
 grep -E '^(ok|FAIL|panic:|---? FAIL|\?)' "$log" | grep -v 'no test files'
 if [ $status -ne 0 ]; then
