@@ -104,6 +104,7 @@ func runInit(ctx context.Context, a *app, dir string, f initFlags) error {
 	if err != nil {
 		return err
 	}
+	stack.Notes = append(stack.Notes, scaffold.IgnoredByGit(ctx, stack, plan)...)
 	apply := scaffold.ApplyOptions{Force: f.force, Keep: f.keep}
 	out := &initOutput{a: a, dir: dir, stack: stack, opts: opts, dryRun: a.global.DryRun || f.diff || f.check}
 	switch {
@@ -132,7 +133,10 @@ func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, 
 	o := scaffold.Options{App: f.app, Version: releaseVersion(version)}
 	path := filepath.Join(stack.Repo, filepath.FromSlash(stack.Dir), config.FileName)
 	var project *config.Project
-	if _, err := os.Stat(path); err == nil {
+	if info, err := os.Lstat(path); err == nil {
+		if !info.Mode().IsRegular() {
+			return o, errs.New(errs.Usage, "%s is no regular file", config.FileName).WithHint("init reads and writes the file itself: put it there")
+		}
 		p, err := config.NewLoader(a.lookup).Project(config.Global{Config: path})
 		if err != nil {
 			return o, err

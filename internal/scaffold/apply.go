@@ -185,7 +185,7 @@ func (a *applier) done(r Result) {
 // the file took it over or the user turned it down.
 func (a *applier) note(r Result) {
 	if r.Action == Refuse && r.Outcome == Settled {
-		a.record.left[r.name] = r.Why
+		a.record.left[r.name] = withoutLines(r.Why)
 	}
 	if r.rendered == nil {
 		return

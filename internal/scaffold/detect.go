@@ -230,6 +230,11 @@ var branchName = regexp.MustCompile(`^ref: refs/(?:remotes/origin|heads)/([A-Za-
 // knows neither.
 func (d *detector) detectBranch() error {
 	d.Branch = "main"
+	for _, name := range []string{"trunk", "master", "main"} {
+		if isFile(d.repo, ".git/refs/heads/"+name) {
+			d.Branch = name
+		}
+	}
 	for _, file := range []string{".git/refs/remotes/origin/HEAD", ".git/HEAD"} {
 		src, err := optional(d.repo, file)
 		if err != nil {
@@ -289,7 +294,7 @@ func (d *detector) detectOwnFiles() error {
 			d.because("compose", name, name, 0, "it is kept, and no docker-compose.yml is written beside it")
 		}
 	}
-	d.OwnExample = isFile(d.app, exampleFile) && !d.written(exampleFile)
+	d.OwnExample = isFile(d.app, exampleFile) && !d.written(exampleFile) && !d.recognised(exampleFile, exampleMark)
 	if d.OwnCompose != "" {
 		d.Notes = append(d.Notes, d.OwnCompose+" is kept, and init adds no service to it")
 	}

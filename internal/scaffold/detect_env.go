@@ -90,7 +90,7 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 		}
 		text := src[m[0]:m[1]]
 		// A Python app fails without what it takes from environ, and without what it asks for with no default.
-		needed := bytes.HasPrefix(text, []byte("os.environ[")) || path.Ext(name) == ".py" && !bytes.HasPrefix(text, []byte("os.")) && closes(src[m[1]:])
+		needed := bytes.HasPrefix(text, []byte("os.environ[")) || asserted.Match(src[m[1]:]) && codeFile.MatchString(name) && path.Ext(name) != ".py" && path.Ext(name) != ".go" || path.Ext(name) == ".py" && !bytes.HasPrefix(text, []byte("os.")) && closes(src[m[1]:])
 		note(seen, string(src[m[group]:m[group+1]]), name, lineAt(src, m[0]), needed, "")
 	}
 	for _, m := range envDestructured.FindAllSubmatchIndex(src, -1) {
@@ -126,7 +126,8 @@ func note(seen map[string]EnvUse, key, file string, line int, needed bool, form 
 
 var (
 	// Libraries that check the whole environment when the module is loaded, which Next.js's build does.
-	validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
+	asserted   = regexp.MustCompile(`^(?:!(?:[^=]|$)|\s+as\s+string\b)`) // TypeScript is told that it is there
+	validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*(?:\w+\s*,\s*)?process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
 	// KEY: z.string().url(), as those libraries have it.
 	validated = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:`)
 	lenient   = regexp.MustCompile(`\.optional\(|\.default\(|\.catch\(|\.nullish\(|default:|process\.env`)

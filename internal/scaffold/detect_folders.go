@@ -16,6 +16,8 @@ var (
 	folderInText = regexp.MustCompile("[\"'`(](?:(?:\\.{1,2}|[@~#])?/)*(out|build|dist|test|docs)/|[\"'`](?:(?:\\.{1,2}|[@~#])/)+(out|build|dist|test|docs)[\"'`]")
 	// path.join(process.cwd(), "build", ...)
 	folderInJoin = regexp.MustCompile("\\b(?:join|resolve)\\(.*[\"'`](out|build|dist|test|docs)[\"'`]")
+	// readdirSync("docs"), dir: "docs"
+	folderAsPlace = regexp.MustCompile("\\b(?:readdir|readFile|opendir|glob|exists|access|stat|createReadStream)\\w*\\(\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]|\\b(?:dir|contentDir|contentDirPath|cwd|root|base)\\s*:\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]")
 	// node build/x.js, cp -r ./dist; a bare build is a word of next's own.
 	folderInScript = regexp.MustCompile(`(?:^|[\s=:/"'])(out|build|dist|test|docs)/|\./(out|build|dist|test|docs)(?:[\s"';&|)]|$)`)
 
@@ -35,7 +37,7 @@ func (s *Stack) uses(folder, file string, line int) {
 
 // scanFolders looks for spare folders in a source file.
 func (s *Stack) scanFolders(src []byte, file string) {
-	for _, pattern := range []*regexp.Regexp{folderInText, folderInJoin} {
+	for _, pattern := range []*regexp.Regexp{folderInText, folderInJoin, folderAsPlace} {
 		for _, m := range pattern.FindAllSubmatchIndex(src, -1) {
 			s.uses(matched(src, m), file, lineAt(src, m[0]))
 		}

@@ -44,7 +44,7 @@ func (d *detector) detectNext(m *manifest) (bool, error) {
 			return true, err
 		}
 	}
-	d.HealthPath, d.LivePath = d.BasePath+"/api/health", d.BasePath+"/livez"
+	d.HealthPath, d.LivePath = d.BasePath+"/api/health"+d.Slash, d.BasePath+"/livez"+d.Slash
 	return true, d.nextNotes()
 }
 
@@ -216,6 +216,13 @@ func (d *detector) detectConfig(*manifest) error {
 		d.because("next.config", name, name, 0, "Next.js's configuration")
 		facts, _ := nextconfig.Read(name, src) // the edit says what is not understood
 		d.SentryWrapped = facts.Sentry
+		if loc := trailingSlash.FindIndex(src); loc != nil {
+			d.Slash = "/"
+			d.because("addresses", "end in a slash", name, lineAt(src, loc[0]), "trailingSlash of the configuration")
+		}
+		if m := pageExtensions.FindSubmatchIndex(src); m != nil && !bytes.Contains(src[m[2]:m[3]], []byte(`"`+d.RoutesExt()[1:]+`"`)) && !bytes.Contains(src[m[2]:m[3]], []byte("'"+d.RoutesExt()[1:]+"'")) {
+			d.Notes = append(d.Notes, fmt.Sprintf("%s:%d: pageExtensions leaves out %s, so Next.js builds none of init's routes: add it, or rename them", name, lineAt(src, m[0]), d.RoutesExt()[1:]))
+		}
 		if facts.Output == "export" {
 			return errs.New(errs.CheckFailed, "%s:%d sets output to export: a static site, which needs no server and no image", name, facts.OutputLine).
 				WithHint("put what `next build` writes to out on any file host; or remove the line, and run init again")
@@ -234,6 +241,11 @@ func (d *detector) detectConfig(*manifest) error {
 	return nil
 }
 
+var (
+	trailingSlash  = regexp.MustCompile(`(?m)^[^/\n]*\btrailingSlash\s*:\s*true\b`)
+	pageExtensions = regexp.MustCompile(`\bpageExtensions\s*:\s*\[([^\]]*)\]`)
+)
+
 // nextNotes adds what only the user can do.
 func (d *detector) nextNotes() error {
 	src := strings.TrimSuffix(d.AppDir, "app")
@@ -244,8 +256,9 @@ func (d *detector) nextNotes() error {
 			if err != nil {
 				return err
 			}
-			if code != nil && !bytes.Contains(code, []byte("livez")) {
-				d.Notes = append(d.Notes, fmt.Sprintf("%s runs before the health routes too, as far as can be seen: leave %s and %s out of its matcher, such as matcher: ['/((?!livez|api/health|_next|.*\\..*).*)']", file, d.LivePath, d.HealthPath))
+			if code != nil && !bytes.Contains(code, []byte("livez")) && !onlyElsewhere(code) {
+				d.Notes = append(d.Notes, file+" runs before the health routes too, as far as can be seen: leave "+d.LivePath+" and "+d.HealthPath+
+					` out of its matcher, such as matcher: ['/((?!livez$|api/health$|_next/|.*\\..*).*)']`)
 			}
 		}
 	}
@@ -255,21 +268,71 @@ func (d *detector) nextNotes() error {
 	return nil
 }
 
+var (
+	matcherList  = regexp.MustCompile(`(?s)\bmatcher\s*:\s*(\[.*?\]|["'` + "`" + `][^\n]*)`)
+	matchedPath  = regexp.MustCompile("[\"'`](/[^\"'`]*)[\"'`]")
+	literalPlace = regexp.MustCompile(`^/([a-z0-9_-]+)(?:/|$)`)
+)
+
+// onlyElsewhere tells whether middleware names the places that it runs at, and the
+// health routes are in none of them.
+func onlyElsewhere(code []byte) bool {
+	list := matcherList.FindSubmatch(code)
+	if list == nil {
+		return false
+	}
+	paths := matchedPath.FindAllSubmatch(list[1], -1)
+	for _, p := range paths {
+		if m := literalPlace.FindSubmatch(p[1]); m == nil || string(m[1]) == "api" || string(m[1]) == "livez" {
+			return false
+		}
+	}
+	return len(paths) > 0
+}
+
+// routeGroup matches a folder that is no part of an address.
+var routeGroup = regexp.MustCompile(`(^|/)\([^/]*\)`)
+
 // detectOwnHealth looks for a health route of the user's own, in either router:
 // Next.js allows no second one of the same address.
 func (d *detector) detectOwnHealth(*manifest) error {
 	src := strings.TrimSuffix(d.AppDir, "app")
+	var own string
 	for _, ext := range []string{".ts", ".js", ".tsx", ".jsx", ".mjs"} {
-		for _, file := range []string{src + "pages/api/health" + ext, src + "pages/api/health/index" + ext, path.Join(d.AppDir, "api/health/route"+ext)} {
-			if isFile(d.app, file) && !d.written(file) {
-				d.OwnHealth = file
-				d.because("health", "your own", file, 1, "it is kept, and init's route is not written")
-				d.Notes = append(d.Notes, file+" is kept: see to it that it answers 503 when PostgreSQL or Redis cannot be reached, and says nothing of why")
-				return nil
+		for _, file := range []string{src + "pages/api/health" + ext, src + "pages/api/health/index" + ext} {
+			if isFile(d.app, file) {
+				own = file
 			}
 		}
 	}
+	_ = fs.WalkDir(d.app, d.AppDir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return fs.SkipAll // there is no such folder yet
+		}
+		address := strings.Trim(path.Clean(routeGroup.ReplaceAllString(strings.TrimPrefix(name, d.AppDir), "$1")), "/")
+		if e.Type().IsRegular() && strings.TrimSuffix(address, path.Ext(name)) == "api/health/route" && !d.written(name) && !d.recognised(name, healthHead) {
+			own = name
+		}
+		return nil
+	})
+	if own != "" {
+		d.OwnHealth = own
+		d.because("health", "your own", own, 1, "it is kept, and init's route is not written")
+		d.Notes = append(d.Notes, own+" is kept: see to it that it answers 503 when PostgreSQL or Redis cannot be reached, and says nothing of why")
+	}
 	return nil
+}
+
+// What init's files begin with: so they are known when its record is lost.
+const (
+	healthHead  = "// Readiness: can this instance reach"
+	exampleMark = "opsctl env check"
+)
+
+// recognised tells whether a file of the app has a mark of init's in it.
+func (d *detector) recognised(name, mark string) bool {
+	src, err := optional(d.app, name)
+	return err == nil && bytes.Contains(src, []byte(mark))
 }
 
 var migrating = regexp.MustCompile(`\bmigrate\b|db:push|db push|drizzle-kit|knex migrate|alembic upgrade`)
@@ -288,14 +351,17 @@ func (d *detector) detectBuild(m *manifest) error {
 		d.Notes = append(d.Notes, "the image runs next build and not the build script, which migrates: that is the release command's part")
 	default:
 		d.BuildScript = true
-		d.because("build", script, "package.json", m.line("scripts", "build"), "the build script")
-	}
-	for _, dep := range []string{"@t3-oss/env-nextjs", "@t3-oss/env-core"} {
-		if _, ok := m.dep(dep); ok {
-			d.SkipEnvValidation = true
-			d.because("build", "SKIP_ENV_VALIDATION=1", "package.json", m.depLine(dep), "the environment is validated while building, and the image build has none")
-			break
+		tasks, err := turboTasks(d.root)
+		if err != nil {
+			return err
 		}
+		for _, task := range tasks.own {
+			if _, ok := m.Scripts[task]; ok && task != "build" && !migrating.MatchString(m.Scripts[task]) {
+				d.BeforeBuild = append(d.BeforeBuild, task)
+				d.because("build", task, "package.json", m.line("scripts", task), "Turborepo's build task depends on it")
+			}
+		}
+		d.because("build", script, "package.json", m.line("scripts", "build"), "the build script")
 	}
 	return nil
 }

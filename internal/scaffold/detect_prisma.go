@@ -34,6 +34,9 @@ func (s *detector) detectPrisma(fsys fs.FS) error {
 		return err
 	}
 	switch {
+	case p.src == nil:
+		s.because("migrations", "none", "", 0, "Prisma, and its schema is not where prisma.config, package.json or its habits say")
+		s.Notes = append(s.Notes, "Prisma's schema was not found; set release.command in opsctl.yaml to what runs its migrations")
 	case !s.OtherPostgres:
 		s.because("migrations", "none", p.schema, 0, "Prisma, and its datasource is not PostgreSQL")
 		s.Notes = append(s.Notes, "init runs Prisma's migrations for PostgreSQL only; set release.command in opsctl.yaml to what runs yours")

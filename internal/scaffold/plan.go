@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -96,7 +97,7 @@ func Plan(s *Stack, opts Options) ([]Change, error) {
 		}
 	}
 	for i := range p.plan {
-		if c := &p.plan[i]; c.Action == Refuse && p.record.left[c.name] == c.Why {
+		if c := &p.plan[i]; c.Action == Refuse && p.record.left[c.name] == withoutLines(c.Why) {
 			c.Action, c.rendered = Differs, nil
 			c.Why = "left to you: " + c.Why
 		}
@@ -162,6 +163,11 @@ func (c *Change) threeWay(base []byte) {
 	c.Why = "you and init changed the same lines: take over what you want of the diff, then --keep; or --force"
 	c.Diff = unified(c.Path, base, c.New) // what is new, and not what the user has made of it
 }
+
+var lineNumber = regexp.MustCompile(`line \d+`)
+
+// withoutLines is a reason that stays the same when lines are added above its place.
+func withoutLines(why string) string { return lineNumber.ReplaceAllString(why, "line") }
 
 func withCRLF(text []byte) []byte {
 	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))

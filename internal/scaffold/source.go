@@ -147,6 +147,26 @@ func askGit(ctx context.Context, repo, dir string) (ignored map[string]bool, sec
 	return ignored, secrets
 }
 
+// IgnoredByGit are notes about files of a plan that git ignores: they would be missing
+// in every other clone, and behind in its CI.
+func IgnoredByGit(ctx context.Context, s *Stack, plan []Change) []string {
+	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
+	defer cancel()
+	args := []string{"-c", "core.excludesFile=", "check-ignore", "--no-index", "--"}
+	for _, c := range plan {
+		if c.rendered != nil && c.Action != Obsolete {
+			args = append(args, c.Path)
+		}
+	}
+	var notes []string
+	for name := range strings.SplitSeq(strings.Join(git(ctx, s.Repo, args...), ""), "\n") {
+		if name != "" && !strings.Contains(name, ".env.") { // which the edit of .gitignore takes care of
+			notes = append(notes, name+" is ignored by git, and so missing in every other clone: take it out of .gitignore, or remove the file")
+		}
+	}
+	return notes
+}
+
 // git runs git, and returns what it lists.
 func git(ctx context.Context, dir string, args ...string) []string {
 	var out strings.Builder

@@ -37,6 +37,7 @@ type Stack struct {
 	AppRouter  bool       // the app has one of its own, and not only init's routes
 	TypeScript bool
 	Config     string // name of next.config.*; "" when there is none
+	Slash      string // "/" where addresses end in one
 	BasePath   string // basePath of next.config, "" or for instance "/erp"
 	Dist       string // distDir of next.config, usually ".next"
 	Server     *Server
@@ -70,6 +71,7 @@ type Stack struct {
 	InstallScripts    []InstallScript
 	UsedFolders       []string // spareFolders that something refers to
 	Secrets           []Secret // what an install needs and no layer may hold
+	BeforeBuild       []string // scripts that run before the build script
 	BuildScript       bool     // package.json has a build script that is safe to run without a database
 	PrismaConfig      bool     // prisma.config reads the database's URL whenever prisma runs
 	SkipEnvValidation bool     // the environment is validated while building, with the usual switch to skip it

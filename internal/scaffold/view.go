@@ -91,6 +91,9 @@ func newView(s *Stack, opts Options) View {
 	v.Database = databaseName(v.App)
 	if s.JavaScript() {
 		v.BuildCommand = s.PM.Run("build")
+		for _, script := range slices.Backward(s.BeforeBuild) {
+			v.BuildCommand = s.PM.Run(script) + " && " + v.BuildCommand
+		}
 		if !s.BuildScript && s.Kind == NextJS {
 			v.BuildCommand = s.PM.Exec("next build")
 		}

@@ -115,7 +115,7 @@ func readWorkspace(fsys fs.FS, globs []string) ([]Package, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		p := Package{Name: m.Name, Dir: dir, deps: m.allDependencies(), Scripts: m.making(before)}
+		p := Package{Name: m.Name, Dir: dir, deps: m.allDependencies(), Scripts: m.making(before.packages)}
 		list = append(list, p)
 	}
 	return list, nil
@@ -156,22 +156,32 @@ func (w *Workspace) NeedsBuild() []Package {
 }
 
 var (
-	turboBefore  = regexp.MustCompile(`"\^([A-Za-z0-9:_-]+)"`)
+	turboName    = regexp.MustCompile(`"(\^?)([A-Za-z0-9:_-]+)"`)
 	turboBuild   = regexp.MustCompile(`(?s)"build"\s*:\s*\{[^{}]*?"dependsOn"\s*:\s*\[([^\]]*)\]`)
 	makesClients = regexp.MustCompile(`\b(?:prisma generate|graphql-codegen|openapi-typescript|buf generate)\b`)
 )
 
-// turboTasks are the tasks that Turborepo runs in an app's packages before it builds
-// the app.
-func turboTasks(fsys fs.FS) ([]string, error) {
-	src, err := optional(fsys, "turbo.json")
-	if err != nil {
-		return nil, err
-	}
-	var tasks []string
-	if m := turboBuild.FindSubmatch(src); m != nil {
-		for _, name := range turboBefore.FindAllSubmatch(m[1], -1) {
-			tasks = append(tasks, string(name[1]))
+// turbo are the tasks that Turborepo runs before it builds an app.
+type turbo struct {
+	packages []string // in the packages that it needs
+	own      []string // in the app
+}
+
+func turboTasks(fsys fs.FS) (turbo, error) {
+	var tasks turbo
+	for _, name := range []string{"turbo.json", "turbo.jsonc"} {
+		src, err := optional(fsys, name)
+		if err != nil {
+			return tasks, err
+		}
+		if m := turboBuild.FindSubmatch(src); m != nil {
+			for _, name := range turboName.FindAllSubmatch(m[1], -1) {
+				if len(name[1]) > 0 {
+					tasks.packages = append(tasks.packages, string(name[2]))
+				} else {
+					tasks.own = append(tasks.own, string(name[2]))
+				}
+			}
 		}
 	}
 	return tasks, nil

@@ -50,6 +50,10 @@ func (v view) WorkflowPrefix() string {
 	return strings.ReplaceAll(v.Workdir, "/", "-") + "-"
 }
 
+func (v view) DeploysProduction() bool { return true }
+
+func (v view) DeployName() string { return "production" }
+
 func (v view) Branch() string { return "main" }
 
 func (v view) OwnExample() bool { return false }
