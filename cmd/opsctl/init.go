@@ -145,6 +145,9 @@ func initOptions(a *app, stack *scaffold.Stack, f initFlags) (scaffold.Options, 
 		o.SentryOrg, o.SentryProject = p.Sentry.Org, p.Sentry.Project
 		o.Environments = environments(p)
 		project = p
+		if file := p.Build.Dockerfile; file != "Dockerfile" {
+			stack.Notes = append(stack.Notes, "opsctl.yaml builds from "+file+", which init does not write: the Dockerfile that it writes is not used")
+		}
 	}
 	o.App = firstOf(o.App, stack.App)
 	var err error
@@ -191,8 +194,8 @@ func overrule(o *scaffold.Options, p *config.Project) {
 	if p.Web.Health != defaults.HealthPath || o.Config == nil {
 		o.HealthPath = p.Web.Health
 	}
-	if len(p.Release.Command) > 0 && !slices.Equal(p.Release.Command, defaults.Release) {
-		o.Release = p.Release.Command
+	if !slices.Equal(p.Release.Command, defaults.Release) {
+		o.Release = append([]string{}, p.Release.Command...) // an empty one: nothing is to run
 	}
 }
 

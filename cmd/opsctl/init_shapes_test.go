@@ -3,11 +3,14 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/opsctl/opsctl/internal/config"
+	"github.com/opsctl/opsctl/internal/scaffold"
 	"github.com/opsctl/opsctl/internal/ui"
 )
 
@@ -42,6 +45,32 @@ func TestInitIsInStepWithItself(t *testing.T) {
 					t.Errorf("config check ends with %d: %s", code, said)
 				}
 			})
+		}
+	}
+}
+
+// What the user says in opsctl.yaml wins over what is detected; what stands there as
+// init wrote it does not.
+func TestOverrule(t *testing.T) {
+	written := &scaffold.Config{HealthPath: "/old", Release: []string{"node", "migrate.mjs"}}
+	tests := []struct {
+		name    string
+		port    int
+		health  string
+		release []string
+		want    scaffold.Options
+	}{
+		{"as written", 3000, "/old", []string{"node", "migrate.mjs"}, scaffold.Options{}},
+		{"another port", 4000, "/old", []string{"node", "migrate.mjs"}, scaffold.Options{Port: 4000}},
+		{"another path", 3000, "/new", []string{"node", "migrate.mjs"}, scaffold.Options{HealthPath: "/new"}},
+		{"another command", 3000, "/old", []string{"x"}, scaffold.Options{Release: []string{"x"}}},
+		{"no command", 3000, "/old", nil, scaffold.Options{Release: []string{}}},
+	}
+	for _, tt := range tests {
+		o := scaffold.Options{Config: written}
+		overrule(&o, &config.Project{Web: config.Web{Port: tt.port, Health: tt.health}, Release: config.Release{Command: tt.release}})
+		if o.Port != tt.want.Port || o.HealthPath != tt.want.HealthPath || !slices.Equal(o.Release, tt.want.Release) || (o.Release == nil) != (tt.want.Release == nil) {
+			t.Errorf("%s: %+v", tt.name, o)
 		}
 	}
 }

@@ -88,6 +88,9 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 		if m[2] < 0 {
 			group = 4
 		}
+		if commented(src, m[0]) {
+			continue
+		}
 		text := src[m[0]:m[1]]
 		// A Python app fails without what it takes from environ, and without what it asks for with no default.
 		needed := bytes.HasPrefix(text, []byte("os.environ[")) || asserted.Match(src[m[1]:]) && codeFile.MatchString(name) && path.Ext(name) != ".py" && path.Ext(name) != ".go" || path.Ext(name) == ".py" && !bytes.HasPrefix(text, []byte("os.")) && closes(src[m[1]:])
@@ -100,6 +103,12 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 			}
 		}
 	}
+}
+
+// commented tells whether the line of an offset is a comment as a whole.
+func commented(src []byte, at int) bool {
+	line := bytes.TrimLeft(src[bytes.LastIndexByte(src[:at], '\n')+1:at], " \t")
+	return bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("#")) || bytes.HasPrefix(line, []byte("* "))
 }
 
 // closes tells whether the next that is not space ends the call: no default follows.

@@ -148,6 +148,7 @@ func TestDetectFindsTheRightMigrator(t *testing.T) {
 
 func TestDetectEnvScansTheAppAlone(t *testing.T) {
 	s, err := detect(repoFS(map[string]string{
+		"lib/comments.js":            "// process.env.OLD\n/*\n * process.env.OLDER\n */\n",
 		"app/page.js":                "process.env.A; process.env['B']; process.env.NODE_ENV; process.env.FLY_REGION",
 		"app/page.test.js":           "process.env.TEST_ONLY",
 		"tests/x.js":                 "process.env.TEST_DIR",
