@@ -263,11 +263,15 @@ func (l *log) String() string {
 
 func startApp(t *testing.T, dir string, s *services) *app {
 	t.Helper()
+	return startServer(t, dir, append(s.env(), "CLERK_WEBHOOK_SECRET="+webhookSecret))
+}
+
+// startServer starts a standalone server as a platform does, and waits until it listens.
+func startServer(t *testing.T, dir string, env []string) *app {
+	t.Helper()
 	port := freePort(t)
 	a := &app{url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan error, 1), log: &log{}}
-	env := append(bareEnv(), s.env()...)
-	env = append(env, "NODE_ENV=production", "HOSTNAME=127.0.0.1", fmt.Sprintf("PORT=%d", port),
-		"OPSCTL_RELEASE="+release, "CLERK_WEBHOOK_SECRET="+webhookSecret)
+	env = append(bareEnv(), append(env, "NODE_ENV=production", "HOSTNAME=127.0.0.1", fmt.Sprintf("PORT=%d", port), "OPSCTL_RELEASE="+release)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	p, err := execx.Start(ctx, execx.Cmd{Path: "node", Args: []string{"server.js"}, Dir: dir, Env: env, Stdout: a.log, Stderr: a.log})
 	if err != nil {

@@ -2,9 +2,6 @@ package examples_test
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -231,34 +228,14 @@ func allChunks(t *testing.T, dir string) string {
 
 func startSentryApp(t *testing.T, dir, dsn string) *app {
 	t.Helper()
-	port := freePort(t)
-	a := &app{url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan error, 1), log: &log{}}
-	env := append(bareEnv(), "NODE_ENV=production", "HOSTNAME=127.0.0.1", fmt.Sprintf("PORT=%d", port),
-		"OPSCTL_RELEASE="+release, "SENTRY_ENVIRONMENT=staging", "SENTRY_TRACES_SAMPLE_RATE=1",
-		"DATABASE_URL="+canaryDatabase, "CLERK_SECRET_KEY="+canaryKey,
-		`SESSIONS={"canary-cookie-a":"org_a","canary-cookie-b":"org_b"}`)
+	env := []string{
+		"SENTRY_ENVIRONMENT=staging", "SENTRY_TRACES_SAMPLE_RATE=1", "DATABASE_URL=" + canaryDatabase, "CLERK_SECRET_KEY=" + canaryKey,
+		`SESSIONS={"canary-cookie-a":"org_a","canary-cookie-b":"org_b"}`,
+	}
 	if dsn != "" {
 		env = append(env, "SENTRY_DSN="+dsn)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p, err := execx.Start(ctx, execx.Cmd{Path: "node", Args: []string{"server.js"}, Dir: dir, Env: env, Stdout: a.log, Stderr: a.log})
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	a.process = p
-	go func() { a.ended <- p.Wait(); close(a.ended) }()
-	t.Cleanup(func() { cancel(); <-a.ended })
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
-		if err == nil {
-			conn.Close()
-			return a
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the server does not listen: %v\n%s", err, a.log)
-		}
-	}
+	return startServer(t, dir, env)
 }
 
 // fail asks for an error in a session, with a secret in every part of the request.
