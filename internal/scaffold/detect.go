@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -223,7 +222,7 @@ func (d *detector) detectCI() error {
 	return nil
 }
 
-var branchName = regexp.MustCompile(`^ref: refs/(?:remotes/origin|heads)/([A-Za-z0-9][A-Za-z0-9._/-]*)\s*$`)
+var branchName = lazily(`^ref: refs/(?:remotes/origin|heads)/([A-Za-z0-9][A-Za-z0-9._/-]*)\s*$`)
 
 // detectBranch takes the branch that the remote calls its own, or the one that is
 // checked out when it is named like one. The record keeps it, because a clone of a CI
@@ -272,10 +271,10 @@ func (d *detector) rename(name, file string, line int, why string) {
 }
 
 var (
-	exposed   = regexp.MustCompile(`(?mi)^EXPOSE\s+(\d+)`)
-	userLine  = regexp.MustCompile(`(?mi)^USER\s+(\S+)`)
-	fromLine  = regexp.MustCompile(`(?mi)^FROM\s+(\S+)`)
-	startLine = regexp.MustCompile(`(?mi)^(?:CMD|ENTRYPOINT)\s+.*$`)
+	exposed   = lazily(`(?mi)^EXPOSE\s+(\d+)`)
+	userLine  = lazily(`(?mi)^USER\s+(\S+)`)
+	fromLine  = lazily(`(?mi)^FROM\s+(\S+)`)
+	startLine = lazily(`(?mi)^(?:CMD|ENTRYPOINT)\s+.*$`)
 )
 
 // OwnDockerfile is what can be read off the user's Dockerfile.
@@ -309,7 +308,7 @@ func (d *detector) detectOwnFiles() error {
 	d.because("dockerfile", "your own", "Dockerfile", 1, "it is kept, and the other files are written around it; --force replaces it")
 	// Only the last stage is what runs.
 	last := 0
-	if all := fromLine.FindAllIndex(src, -1); len(all) > 0 {
+	if all := fromLine.FindAllIndex(src); len(all) > 0 {
 		last = all[len(all)-1][0]
 	}
 	final := src[last:]
@@ -319,7 +318,7 @@ func (d *detector) detectOwnFiles() error {
 			d.because("port", strconv.Itoa(n), "Dockerfile", lineAt(src, last+match[0]), "EXPOSE")
 		}
 	}
-	users := userLine.FindAllSubmatch(final, -1)
+	users := userLine.FindAllSubmatch(final)
 	if len(users) == 0 || slices.Contains([]string{"root", "0"}, string(users[len(users)-1][1])) {
 		d.Notes = append(d.Notes, "Dockerfile: the app runs as root; add a USER to its last stage")
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -170,11 +169,11 @@ func (s *Stack) detectSQL(fsys fs.FS) error {
 
 // foreignName matches the files of tools with rules of their own: a way back beside
 // the way forward, or Flyway's versioned and repeatable scripts.
-var foreignName = regexp.MustCompile(`\.down\.sql$|^[VRU][0-9._]*__`)
+var foreignName = lazily(`\.down\.sql$|^[VRU][0-9._]*__`)
 
 // foreignMarks are the section marks of migration tools whose files hold the way back
 // as well: run as one script they would undo themselves.
-var foreignMarks = regexp.MustCompile(`(?m)^--\s*(migrate:down|\+goose Down|\+migrate Down|rollback)`)
+var foreignMarks = lazily(`(?m)^--\s*(migrate:down|\+goose Down|\+migrate Down|rollback)`)
 
 func (s *Stack) plainSQL(fsys fs.FS, dir string, names []string) error {
 	for _, name := range names {
@@ -203,7 +202,7 @@ func (s *Stack) plainSQL(fsys fs.FS, dir string, names []string) error {
 	return nil
 }
 
-var drizzleOut = regexp.MustCompile(`\bout\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
+var drizzleOut = lazily(`\bout\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
 
 func (s *Stack) detectDrizzle(fsys fs.FS) error {
 	dir, file, line := "drizzle", "", 0
@@ -258,11 +257,11 @@ func (s *Stack) scanRLS(fsys fs.FS, names []string) error {
 }
 
 var (
-	knexDir   = regexp.MustCompile(`\bdirectory\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
-	knexTable = regexp.MustCompile(`\btableName\s*:\s*["']([A-Za-z0-9_]+)["']`)
-	knexFile  = regexp.MustCompile(`\.(js|cjs|ts)$`) // what Knex loads unless it is told otherwise
+	knexDir   = lazily(`\bdirectory\s*:\s*["'](?:\./)?([A-Za-z0-9_./-]+)["']`)
+	knexTable = lazily(`\btableName\s*:\s*["']([A-Za-z0-9_]+)["']`)
+	knexFile  = lazily(`\.(js|cjs|ts)$`) // what Knex loads unless it is told otherwise
 	// Settings that change where migrations go or what they are called, which the bundled migrator does not read.
-	knexOther = regexp.MustCompile(`\b(wrapIdentifier|knexSnakeCaseMappers|searchPath|schemaName|sortDirsSeparately|loadExtensions)\b|\bdirectory\s*:\s*\[`)
+	knexOther = lazily(`\b(wrapIdentifier|knexSnakeCaseMappers|searchPath|schemaName|sortDirsSeparately|loadExtensions)\b|\bdirectory\s*:\s*\[`)
 )
 
 func (s *Stack) detectKnex(fsys fs.FS) error {

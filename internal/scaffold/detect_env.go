@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	envDot     = regexp.MustCompile(`process\.env(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])`)
-	envGo      = regexp.MustCompile(`os\.(?:Getenv|LookupEnv)\(\s*"([A-Za-z_][A-Za-z0-9_]*)"`)
-	envPython  = regexp.MustCompile(`(?:os\.environ\[\s*|(?:os\.environ\.get|os\.getenv|env(?:\.\w+)?|config)\(\s*)["']([A-Z_][A-Z0-9_]*)["']`)
-	secretName = regexp.MustCompile(`SECRET|TOKEN|PASSWORD|PRIVATE|CREDENTIAL|_KEY$|_DSN$|_URL$`)
+	envDot     = lazily(`process\.env(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([A-Za-z_][A-Za-z0-9_]*)["']\s*\])`)
+	envGo      = lazily(`os\.(?:Getenv|LookupEnv)\(\s*"([A-Za-z_][A-Za-z0-9_]*)"`)
+	envPython  = lazily(`(?:os\.environ\[\s*|(?:os\.environ\.get|os\.getenv|env(?:\.\w+)?|config)\(\s*)["']([A-Z_][A-Z0-9_]*)["']`)
+	secretName = lazily(`SECRET|TOKEN|PASSWORD|PRIVATE|CREDENTIAL|_KEY$|_DSN$|_URL$`)
 )
 
 // provided are variables that a runtime, a platform or opsctl sets.
@@ -83,7 +82,7 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 	case ".py":
 		pattern = envPython
 	}
-	for _, m := range pattern.FindAllSubmatchIndex(src, -1) {
+	for _, m := range pattern.FindAllSubmatchIndex(src) {
 		group := 2
 		if m[2] < 0 {
 			group = 4
@@ -96,7 +95,7 @@ func scanEnv(src []byte, name string, seen map[string]EnvUse) {
 		needed := bytes.HasPrefix(text, []byte("os.environ[")) || asserted.Match(src[m[1]:]) && codeFile.MatchString(name) && path.Ext(name) != ".py" && path.Ext(name) != ".go" || path.Ext(name) == ".py" && !bytes.HasPrefix(text, []byte("os.")) && closes(src[m[1]:])
 		note(seen, string(src[m[group]:m[group+1]]), name, lineAt(src, m[0]), needed, "")
 	}
-	for _, m := range envDestructured.FindAllSubmatchIndex(src, -1) {
+	for _, m := range envDestructured.FindAllSubmatchIndex(src) {
 		for part := range bytes.SplitSeq(src[m[2]:m[3]], []byte(",")) {
 			if key := envKey.Find(bytes.TrimSpace(part)); key != nil {
 				note(seen, string(key), name, lineAt(src, m[0]), false, "")
@@ -135,14 +134,14 @@ func note(seen map[string]EnvUse, key, file string, line int, needed bool, form 
 
 var (
 	// Libraries that check the whole environment when the module is loaded, which Next.js's build does.
-	asserted   = regexp.MustCompile(`^(?:!(?:[^=]|$)|\s+as\s+string\b)`) // TypeScript is told that it is there
-	validation = regexp.MustCompile(`\.(?:parse|safeParse)\(\s*(?:\w+\s*,\s*)?process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
+	asserted   = lazily(`^(?:!(?:[^=]|$)|\s+as\s+string\b)`) // TypeScript is told that it is there
+	validation = lazily(`\.(?:parse|safeParse)\(\s*(?:\w+\s*,\s*)?process\.env\s*[,)]|\bcleanEnv\(\s*process\.env|\bcreateEnv\(\s*\{`)
 	// KEY: z.string().url(), as those libraries have it.
-	validated = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:`)
-	lenient   = regexp.MustCompile(`\.optional\(|\.default\(|\.catch\(|\.nullish\(|default:|process\.env`)
+	validated = lazily(`(?m)(?:^|[{,])\s*["']?([A-Z][A-Z0-9_]*)["']?\s*:`)
+	lenient   = lazily(`\.optional\(|\.default\(|\.catch\(|\.nullish\(|default:|process\.env`)
 
-	envDestructured = regexp.MustCompile(`\{([^{}]*)\}\s*=\s*process\.env\b`)
-	envKey          = regexp.MustCompile(`^[A-Z][A-Z0-9_]*`)
+	envDestructured = lazily(`\{([^{}]*)\}\s*=\s*process\.env\b`)
+	envKey          = lazily(`^[A-Z][A-Z0-9_]*`)
 )
 
 // scanValidation finds what would make the image's build ask for an environment, and
@@ -159,7 +158,7 @@ func (d *detector) scanValidation(src []byte, file string, seen map[string]EnvUs
 	if loc == nil {
 		return
 	}
-	keys := validated.FindAllSubmatchIndex(src, -1)
+	keys := validated.FindAllSubmatchIndex(src)
 	for i, m := range keys {
 		end := len(src)
 		if i+1 < len(keys) {

@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,17 +12,17 @@ var spareFolders = []string{"out", "build", "dist", "test", "docs"}
 
 var (
 	// A text such as "../dist/x", "@/test/data" or url(build/x.svg); a bare "test" is a word like any other.
-	folderInText = regexp.MustCompile("[\"'`(](?:(?:\\.{1,2}|[@~#])?/)*(out|build|dist|test|docs)/|[\"'`](?:(?:\\.{1,2}|[@~#])/)+(out|build|dist|test|docs)[\"'`]")
+	folderInText = lazily("[\"'`(](?:(?:\\.{1,2}|[@~#])?/)*(out|build|dist|test|docs)/|[\"'`](?:(?:\\.{1,2}|[@~#])/)+(out|build|dist|test|docs)[\"'`]")
 	// path.join(process.cwd(), "build", ...)
-	folderInJoin = regexp.MustCompile("\\b(?:join|resolve)\\(.*[\"'`](out|build|dist|test|docs)[\"'`]")
+	folderInJoin = lazily("\\b(?:join|resolve)\\(.*[\"'`](out|build|dist|test|docs)[\"'`]")
 	// readdirSync("docs"), dir: "docs"
-	folderAsPlace = regexp.MustCompile("\\b(?:readdir|readFile|opendir|glob|exists|access|stat|createReadStream)\\w*\\(\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]|\\b(?:dir|contentDir|contentDirPath|cwd|root|base)\\s*:\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]")
+	folderAsPlace = lazily("\\b(?:readdir|readFile|opendir|glob|exists|access|stat|createReadStream)\\w*\\(\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]|\\b(?:dir|contentDir|contentDirPath|cwd|root|base)\\s*:\\s*[\"'`](?:\\./)?(out|build|dist|test|docs)[\"'`]")
 	// node build/x.js, cp -r ./dist; a bare build is a word of next's own.
-	folderInScript = regexp.MustCompile(`(?:^|[\s=:/"'])(out|build|dist|test|docs)/|\./(out|build|dist|test|docs)(?:[\s"';&|)]|$)`)
+	folderInScript = lazily(`(?:^|[\s=:/"'])(out|build|dist|test|docs)/|\./(out|build|dist|test|docs)(?:[\s"';&|)]|$)`)
 
-	styleFile = regexp.MustCompile(`\.(css|scss|sass|less|mdx?)$`)
+	styleFile = lazily(`\.(css|scss|sass|less|mdx?)$`)
 	// What the compiler resolves; outDir and exclude name folders that are not read.
-	tsconfigRefs = regexp.MustCompile(`"paths"\s*:\s*\{[^}]*\}|"extends"\s*:\s*"[^"]*"`)
+	tsconfigRefs = lazily(`"paths"\s*:\s*\{[^}]*\}|"extends"\s*:\s*"[^"]*"`)
 )
 
 // uses notes that a file refers to a spare folder.
@@ -37,8 +36,8 @@ func (s *Stack) uses(folder, file string, line int) {
 
 // scanFolders looks for spare folders in a source file.
 func (s *Stack) scanFolders(src []byte, file string) {
-	for _, pattern := range []*regexp.Regexp{folderInText, folderInJoin, folderAsPlace} {
-		for _, m := range pattern.FindAllSubmatchIndex(src, -1) {
+	for _, pattern := range []lazyRegexp{folderInText, folderInJoin, folderAsPlace} {
+		for _, m := range pattern.FindAllSubmatchIndex(src) {
 			s.uses(matched(src, m), file, lineAt(src, m[0]))
 		}
 	}
@@ -59,7 +58,7 @@ func (s *detector) detectFolders(m *manifest) error {
 	scripts := append([]string{"prebuild", "build", "postbuild"}, installScripts...)
 	for _, name := range scripts {
 		script := []byte(m.Scripts[name])
-		for _, match := range folderInScript.FindAllSubmatchIndex(script, -1) {
+		for _, match := range folderInScript.FindAllSubmatchIndex(script) {
 			s.uses(matched(script, match), "package.json", m.line("scripts", name))
 		}
 	}
@@ -71,7 +70,7 @@ func (s *detector) detectFolders(m *manifest) error {
 			}
 		}
 	}
-	for _, match := range folderInText.FindAllSubmatchIndex(m.Imports, -1) {
+	for _, match := range folderInText.FindAllSubmatchIndex(m.Imports) {
 		s.uses(matched(m.Imports, match), "package.json", m.line("", "imports"))
 	}
 	for _, file := range []string{"tsconfig.json", "jsconfig.json"} {
@@ -79,8 +78,8 @@ func (s *detector) detectFolders(m *manifest) error {
 		if err != nil {
 			return err
 		}
-		for _, part := range tsconfigRefs.FindAllIndex(src, -1) {
-			for _, match := range folderInText.FindAllSubmatchIndex(src[part[0]:part[1]], -1) {
+		for _, part := range tsconfigRefs.FindAllIndex(src) {
+			for _, match := range folderInText.FindAllSubmatchIndex(src[part[0]:part[1]]) {
 				s.uses(matched(src[part[0]:], match), file, lineAt(src, part[0]+match[0]))
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,15 +20,15 @@ type GoProgram struct {
 }
 
 var (
-	goDirective    = regexp.MustCompile(`(?m)^go\s+(\d+\.\d+)`)
-	goModule       = regexp.MustCompile(`(?m)^module\s+(\S+)`)
-	packageMain    = regexp.MustCompile(`(?m)^package main\b`)
-	goPostgres     = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/jackc/pgx(?:/v\d)?|github\.com/lib/pq|gorm\.io/driver/postgres)\s`)
-	goRedis        = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/redis/(?:go-redis|rueidis)\S*|github\.com/go-redis/redis\S*|github\.com/gomodule/redigo)\s`)
-	goCgo          = regexp.MustCompile(`(?m)^\s*(?:require\s+)?(github\.com/mattn/go-sqlite3|github\.com/confluentinc/confluent-kafka-go\S*|github\.com/h2non/bimg|github\.com/davidbyttow/govips\S*)\s`)
-	goOpens        = regexp.MustCompile(`\b(?:ParseFiles|ParseGlob|os\.Open|os\.ReadFile|os\.DirFS|http\.Dir)\(\s*"(?:\./)?[a-zA-Z]`)
-	localReplace   = regexp.MustCompile(`(?m)=>\s*\.{1,2}/`)
-	versionInPath  = regexp.MustCompile(`^v\d+$`)
+	goDirective    = lazily(`(?m)^go\s+(\d+\.\d+)`)
+	goModule       = lazily(`(?m)^module\s+(\S+)`)
+	packageMain    = lazily(`(?m)^package main\b`)
+	goPostgres     = lazily(`(?m)^\s*(?:require\s+)?(github\.com/jackc/pgx(?:/v\d)?|github\.com/lib/pq|gorm\.io/driver/postgres)\s`)
+	goRedis        = lazily(`(?m)^\s*(?:require\s+)?(github\.com/redis/(?:go-redis|rueidis)\S*|github\.com/go-redis/redis\S*|github\.com/gomodule/redigo)\s`)
+	goCgo          = lazily(`(?m)^\s*(?:require\s+)?(github\.com/mattn/go-sqlite3|github\.com/confluentinc/confluent-kafka-go\S*|github\.com/h2non/bimg|github\.com/davidbyttow/govips\S*)\s`)
+	goOpens        = lazily(`\b(?:ParseFiles|ParseGlob|os\.Open|os\.ReadFile|os\.DirFS|http\.Dir)\(\s*"(?:\./)?[a-zA-Z]`)
+	localReplace   = lazily(`(?m)=>\s*\.{1,2}/`)
+	versionInPath  = lazily(`^v\d+$`)
 	goServerFolder = []string{"server", "api", "web", "app", "serve"}
 )
 

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -22,14 +21,14 @@ const (
 )
 
 var (
-	exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$`)
-	lockVersion  = regexp.MustCompile(`(?m)^lockfileVersion:\s*'?"?(\d+)`)
+	exactVersion = lazily(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$`)
+	lockVersion  = lazily(`(?m)^lockfileVersion:\s*'?"?(\d+)`)
 	// What package managers' settings keep secrets in: _authToken=, //host/:_auth=, npmAuthToken:, token = "", https://user:password@host.
-	settingsToken = regexp.MustCompile(`(?mi)^[^#;\n]*(?:_auth|_authToken|_password|npmAuthToken|npmAuthIdent|\btoken|\bpassword)["']?\s*[=:]|^[^#;\n]*://[^/@\s]+@`)
-	settingsVar   = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}`)
-	berryLock     = regexp.MustCompile(`(?m)^__metadata:`)
-	yarnPath      = regexp.MustCompile(`(?m)^yarnPath:\s*"?([^"\s]+)"?`)
-	nodeLinker    = regexp.MustCompile(`(?m)^nodeLinker:\s*"?node-modules"?`)
+	settingsToken = lazily(`(?mi)^[^#;\n]*(?:_auth|_authToken|_password|npmAuthToken|npmAuthIdent|\btoken|\bpassword)["']?\s*[=:]|^[^#;\n]*://[^/@\s]+@`)
+	settingsVar   = lazily(`\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}`)
+	berryLock     = lazily(`(?m)^__metadata:`)
+	yarnPath      = lazily(`(?m)^yarnPath:\s*"?([^"\s]+)"?`)
+	nodeLinker    = lazily(`(?m)^nodeLinker:\s*"?node-modules"?`)
 )
 
 type lockfile struct{ file, pm string }
@@ -146,7 +145,7 @@ func (d *detector) detectSettings(root fs.FS, file string) error {
 	d.Secrets = append(d.Secrets, Secret{ID: strings.TrimPrefix(file, "."), File: file})
 	d.because("install reads", file, d.contextFile(file), 0, "it holds a secret, so it is mounted and enters no layer")
 	hints := []string{"--secret id=" + strings.TrimPrefix(file, ".") + ",src=" + file}
-	for _, m := range settingsVar.FindAllSubmatch(src, -1) {
+	for _, m := range settingsVar.FindAllSubmatch(src) {
 		v := Secret{ID: strings.ToLower(string(m[1])), Env: string(m[1])}
 		if !slices.Contains(d.Secrets, v) {
 			d.Secrets = append(d.Secrets, v)

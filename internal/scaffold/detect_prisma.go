@@ -3,7 +3,6 @@ package scaffold
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -26,7 +25,7 @@ func (s *detector) detectPrisma(fsys fs.FS) error {
 		s.OtherPostgres = true
 		s.because("database", "PostgreSQL through Prisma", p.schema, lineAt(p.src, loc[0]), "the datasource's provider")
 	}
-	for _, m := range prismaEnv.FindAllSubmatchIndex(p.src, -1) {
+	for _, m := range prismaEnv.FindAllSubmatchIndex(p.src) {
 		note(s.known, string(p.src[m[2]:m[3]]), p.schema, lineAt(p.src, m[0]), false, "")
 	}
 	names, err := fs.Glob(fsys, p.migrations+"/*/migration.sql")
@@ -51,7 +50,7 @@ func (s *detector) detectPrisma(fsys fs.FS) error {
 	return nil
 }
 
-var prismaOutput = regexp.MustCompile(`(?s)generator\s+\w+\s*\{[^}]*\boutput\s*=`)
+var prismaOutput = lazily(`(?s)generator\s+\w+\s*\{[^}]*\boutput\s*=`)
 
 // checkPrismaClient refuses a client in node_modules where the image installs the
 // production dependencies anew, without it. Next.js's standalone output brings it along.
@@ -75,15 +74,15 @@ type prismaFiles struct {
 }
 
 var (
-	prismaSchemaKey  = regexp.MustCompile(`\bschema\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
-	prismaMigrations = regexp.MustCompile(`(?s)\bmigrations\s*:\s*\{.*?\bpath\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
-	quotedText       = regexp.MustCompile(`["']([^"']+)["']`)
+	prismaSchemaKey  = lazily(`\bschema\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
+	prismaMigrations = lazily(`(?s)\bmigrations\s*:\s*\{.*?\bpath\s*:\s*(?:[\w.]+\()?\s*((?:["'][^"']+["']\s*,?\s*)+)`)
+	quotedText       = lazily(`["']([^"']+)["']`)
 )
 
 // quotedPath joins the quoted parts of path.join("a", "b") or of "a/b".
 func quotedPath(parts []byte) string {
 	joined := ""
-	for _, m := range quotedText.FindAllSubmatch(parts, -1) {
+	for _, m := range quotedText.FindAllSubmatch(parts) {
 		joined = path.Join(joined, string(m[1]))
 	}
 	return joined
@@ -131,8 +130,8 @@ func findPrisma(fsys fs.FS) (prismaFiles, error) {
 	return found, nil
 }
 
-var prismaEnv = regexp.MustCompile(`\benv\(\s*"([A-Z][A-Z0-9_]*)"\s*\)`)
+var prismaEnv = lazily(`\benv\(\s*"([A-Z][A-Z0-9_]*)"\s*\)`)
 
-var prismaSource = regexp.MustCompile(`(?m)^\s*datasource\s`)
+var prismaSource = lazily(`(?m)^\s*datasource\s`)
 
-var prismaPostgres = regexp.MustCompile(`provider\s*=\s*"(postgresql|postgres)"`)
+var prismaPostgres = lazily(`provider\s*=\s*"(postgresql|postgres)"`)

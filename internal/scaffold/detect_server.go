@@ -3,7 +3,6 @@ package scaffold
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,11 +17,11 @@ type Server struct {
 }
 
 var (
-	assignment  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	nextStart   = regexp.MustCompile(`\bnext start\b`)
-	startsNode  = regexp.MustCompile(`(^|\s|&&)\s*(?:node|tsx|ts-node|ts-node-esm|nodemon|bun|pm2|pm2-runtime)\s`)
-	scriptFile  = regexp.MustCompile(`\.(js|mjs|cjs)$`)
-	shellSyntax = regexp.MustCompile("[|;<>$`'\"*(){}]")
+	assignment  = lazily(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	nextStart   = lazily(`\bnext start\b`)
+	startsNode  = lazily(`(^|\s|&&)\s*(?:node|tsx|ts-node|ts-node-esm|nodemon|bun|pm2|pm2-runtime)\s`)
+	scriptFile  = lazily(`\.(js|mjs|cjs)$`)
+	shellSyntax = lazily("[|;<>$`'\"*(){}]")
 )
 
 // startScripts are package.json's scripts that run the app in production, the most
@@ -138,7 +137,7 @@ func (d *detector) detectNode(m *manifest) (bool, error) {
 // healthRoute matches the path of a health check where a router is told of it, in any
 // of the languages: get("/healthz", path("health/", HandleFunc("GET /health",
 // @Controller("health").
-var healthRoute = regexp.MustCompile("\\b(?:get|Get|GET|all|use|route|Route|Handle|HandleFunc|path|re_path|url|Controller)\\(\\s*r?[\"'`](?:GET )?\\^?(/?(?:[a-z0-9-]+/){0,2}(?:health|healthz|healthcheck|health-check|readyz|livez)/?)\\$?[\"'`]")
+var healthRoute = lazily("\\b(?:get|Get|GET|all|use|route|Route|Handle|HandleFunc|path|re_path|url|Controller)\\(\\s*r?[\"'`](?:GET )?\\^?(/?(?:[a-z0-9-]+/){0,2}(?:health|healthz|healthcheck|health-check|readyz|livez)/?)\\$?[\"'`]")
 
 // detectHealth looks for the health route of an app that init writes none into. One
 // that is named health comes before the other names.
@@ -157,7 +156,7 @@ func (d *detector) detectHealth() error {
 		if err != nil {
 			return err
 		}
-		for _, m := range healthRoute.FindAllSubmatchIndex(src, -1) {
+		for _, m := range healthRoute.FindAllSubmatchIndex(src) {
 			route := string(src[m[2]:m[3]])
 			if found == "" || strings.Contains(route, "health") && !strings.Contains(found, "health") {
 				found, file, line = route, s.shown, lineAt(src, m[0])

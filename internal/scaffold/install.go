@@ -3,7 +3,6 @@ package scaffold
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 )
 
@@ -19,7 +18,7 @@ type InstallScript struct {
 var installScripts = []string{"preinstall", "install", "postinstall", "prepublish", "prepare"}
 
 // gitHooks matches scripts that only install git hooks, which an image has no use of.
-var gitHooks = regexp.MustCompile(`^\s*(?:(?:is-ci|\[ -n "\$CI" \])\s*\|\|\s*)?(?:npx\s+)?(?:husky|lefthook|simple-git-hooks|pre-commit|git config core\.hooksPath)\b[^&|;]*(?:\|\|\s*(?:true|exit 0|:))?\s*$`)
+var gitHooks = lazily(`^\s*(?:(?:is-ci|\[ -n "\$CI" \])\s*\|\|\s*)?(?:npx\s+)?(?:husky|lefthook|simple-git-hooks|pre-commit|git config core\.hooksPath)\b[^&|;]*(?:\|\|\s*(?:true|exit 0|:))?\s*$`)
 
 // detectInstallScripts: the image installs before the sources are there, which these
 // scripts may need.

@@ -120,7 +120,7 @@ func lineAt(src []byte, offset int) int {
 	return 1 + bytes.Count(src[:offset], []byte("\n"))
 }
 
-var versionPattern = regexp.MustCompile(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)(?:\.(\d+))?`)
+var versionPattern = lazily(`^\s*(?:[\^~=v]|>=)*\s*v?(\d+)(?:\.(\d+))?`)
 
 // major is the lowest major version that a range allows, or 0 when it does not
 // begin with one ("*", "latest", "<21", a git URL).

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -164,7 +163,7 @@ func (c *Change) threeWay(base []byte) {
 	c.Diff = unified(c.Path, base, c.New) // what is new, and not what the user has made of it
 }
 
-var lineNumber = regexp.MustCompile(`line \d+`)
+var lineNumber = lazily(`line \d+`)
 
 // withoutLines is a reason that stays the same when lines are added above its place.
 func withoutLines(why string) string { return lineNumber.ReplaceAllString(why, "line") }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -67,9 +66,9 @@ type source struct {
 func (s source) read() ([]byte, error) { return optional(s.fs, s.name) }
 
 var (
-	codeFile = regexp.MustCompile(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts|go|py)$`)
-	testFile = regexp.MustCompile(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.|_test\.go$|^test_.*\.py$|_test\.py$|^conftest\.py$`)
-	spareDir = regexp.MustCompile(`^(node_modules|dist|build|out|coverage|test|tests|e2e|__tests__|vendor|venv|__pycache__|testdata)$`)
+	codeFile = lazily(`\.(ts|tsx|js|jsx|mjs|cjs|mts|cts|go|py)$`)
+	testFile = lazily(`\.(test|spec|stories)\.[a-z]+$|^(playwright|vitest|jest)\.config\.|_test\.go$|^test_.*\.py$|_test\.py$|^conftest\.py$`)
+	spareDir = lazily(`^(node_modules|dist|build|out|coverage|test|tests|e2e|__tests__|vendor|venv|__pycache__|testdata)$`)
 )
 
 // sources are the files of the app, and of the packages of its workspace that it
@@ -177,7 +176,7 @@ func git(ctx context.Context, dir string, args ...string) []string {
 	return slices.DeleteFunc(strings.Split(out.String(), "\x00"), func(name string) bool { return name == "" })
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9._@+()\[\]/-]+$`)
+var plainName = lazily(`^[A-Za-z0-9._@+()\[\]/-]+$`)
 
 // checkNames refuses names of folders and files that would mean something else in a
 // Dockerfile, a shell, or YAML, where they are written without quotes.

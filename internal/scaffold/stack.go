@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"path"
-	"regexp"
 	"strings"
 )
 
@@ -207,8 +206,8 @@ func sanitizeApp(name string) string {
 }
 
 var (
-	validApp    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$`)
-	validRegion = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
+	validApp    = lazily(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$`)
+	validRegion = lazily(`^[a-z][a-z0-9-]{1,30}$`)
 )
 
 // ValidApp tells whether a name can be an app's on every platform.

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -184,7 +183,7 @@ func splitEnv(v *View) (public []string, other []EnvView) {
 
 // reservedRole matches the names that PostgreSQL keeps for itself, quoted or not, and
 // those that its image has created already.
-var reservedRole = regexp.MustCompile(`^(postgres|template0|template1|public|none|pg_.*)$`)
+var reservedRole = lazily(`^(postgres|template0|template1|public|none|pg_.*)$`)
 
 // databaseName is the app's name as that of its local database and role.
 func databaseName(app string) string {

@@ -3,7 +3,6 @@ package scaffold
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,11 +160,11 @@ func (v View) Placeholders() []string {
 const placeholderDatabase = "postgresql://placeholder:placeholder@placeholder.invalid:5432/placeholder"
 
 var (
-	formEnum   = regexp.MustCompile(`enum\(\s*\[\s*["']([A-Za-z0-9_-]+)["']`)
-	formPrefix = regexp.MustCompile(`startsWith\(\s*["']([A-Za-z0-9_-]+)["']`)
-	formNumber = regexp.MustCompile(`\b(?:number|int|bigint|num|port)\(`)
-	formBool   = regexp.MustCompile(`\b(?:boolean|stringbool|bool)\(`)
-	formEmail  = regexp.MustCompile(`\bemail\(`)
+	formEnum   = lazily(`enum\(\s*\[\s*["']([A-Za-z0-9_-]+)["']`)
+	formPrefix = lazily(`startsWith\(\s*["']([A-Za-z0-9_-]+)["']`)
+	formNumber = lazily(`\b(?:number|int|bigint|num|port)\(`)
+	formBool   = lazily(`\b(?:boolean|stringbool|bool)\(`)
+	formEmail  = lazily(`\bemail\(`)
 )
 
 // placeholder has the form that the code asks for, as far as it can be read off; else

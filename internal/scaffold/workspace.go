@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -156,9 +155,9 @@ func (w *Workspace) NeedsBuild() []Package {
 }
 
 var (
-	turboName    = regexp.MustCompile(`"(\^?)([A-Za-z0-9:_-]+)"`)
-	turboBuild   = regexp.MustCompile(`(?s)"build"\s*:\s*\{[^{}]*?"dependsOn"\s*:\s*\[([^\]]*)\]`)
-	makesClients = regexp.MustCompile(`\b(?:prisma generate|graphql-codegen|openapi-typescript|buf generate)\b`)
+	turboName    = lazily(`"(\^?)([A-Za-z0-9:_-]+)"`)
+	turboBuild   = lazily(`(?s)"build"\s*:\s*\{[^{}]*?"dependsOn"\s*:\s*\[([^\]]*)\]`)
+	makesClients = lazily(`\b(?:prisma generate|graphql-codegen|openapi-typescript|buf generate)\b`)
 )
 
 // turbo are the tasks that Turborepo runs before it builds an app.
@@ -175,7 +174,7 @@ func turboTasks(fsys fs.FS) (turbo, error) {
 			return tasks, err
 		}
 		if m := turboBuild.FindSubmatch(src); m != nil {
-			for _, name := range turboName.FindAllSubmatch(m[1], -1) {
+			for _, name := range turboName.FindAllSubmatch(m[1]) {
 				if len(name[1]) > 0 {
 					tasks.packages = append(tasks.packages, string(name[2]))
 				} else {
