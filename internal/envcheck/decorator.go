@@ -137,7 +137,7 @@ func (p *schemaParser) rules(body string, off int) []Rule {
 		if name == "ignore" {
 			r.Value, r.Reason, _ = strings.Cut(value, " ")
 			if r.Reason = strings.TrimSpace(r.Reason); r.Reason == "" {
-				p.report(pos, "schema-rule", Error, "", "ignore without a reason", "write "+def.usage)
+				p.report(pos, "schema-rule", Warning, "", "ignore without a reason silences nothing", "write "+def.usage)
 				continue
 			}
 		}

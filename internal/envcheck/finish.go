@@ -12,9 +12,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // finish gives the parsed decorators their meaning, once all items are known.
 func (p *schemaParser) finish() {
 	p.root()
+	p.checkRules(p.schema.Rules, "")
 	for _, it := range p.schema.Items {
 		p.itemDecorators(it)
-		p.itemRules(it)
+		p.checkRules(it.Rules, it.Key)
 		if it.Type == nil {
 			it.Type = inferType(it.Value)
 		}

@@ -162,14 +162,14 @@ func checkDate(v string) string {
 	return ""
 }
 
-// itemRules checks that the keys and rules named by opsctl rules exist.
-func (p *schemaParser) itemRules(it *Item) {
-	for _, r := range it.Rules {
+// checkRules checks that the keys and rules named by opsctl rules exist; the header's have no key.
+func (p *schemaParser) checkRules(rules []Rule, key string) {
+	for _, r := range rules {
 		if extensionRules[r.Name].ref && p.schema.byKey[r.Value] == nil {
-			p.report(r.Pos, "schema-reference", Error, it.Key, r.Name+" names "+r.Value+", which is no item of this file", didYouMean(r.Value, p.schema.Keys()))
+			p.report(r.Pos, "schema-reference", Error, key, r.Name+" names "+r.Value+", which is no item of this file", didYouMean(r.Value, p.schema.Keys()))
 		}
 		if _, ok := ruleTable[r.Value]; r.Name == "ignore" && !ok {
-			p.report(r.Pos, "schema-rule", Error, it.Key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(ruleTable))))
+			p.report(r.Pos, "schema-rule", Error, key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(ruleTable))))
 		}
 	}
 }

@@ -156,6 +156,10 @@ func (p *schemaParser) detach() {
 		}
 	}
 	for _, r := range b.rules {
+		if r.Name == "ignore" && !p.sawItem {
+			p.schema.Rules = append(p.schema.Rules, r)
+			continue
+		}
 		p.report(r.Pos, "schema-placement", Error, "", "the opsctl rule "+r.Name+" is attached to no item", "put it directly above a key")
 	}
 	if len(b.lines) > 0 {

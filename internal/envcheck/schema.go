@@ -4,6 +4,7 @@ package envcheck
 type Schema struct {
 	Name    string
 	Header  []Decorator // root decorators
+	Rules   []Rule      // ignore rules of the header: they hold for the whole schema
 	Items   []*Item
 	Blocks  []Block // everything in file order, for rendering
 	Imports []Import
