@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/opsctl/opsctl/internal/atomicfile"
 	"github.com/opsctl/opsctl/internal/emulator"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/postgres"
@@ -186,11 +187,7 @@ func announce(a *app, o emulateOptions, s *emulator.Server) error {
 	}
 	if o.envFile != "" {
 		// Whole or not at all: others wait for this file.
-		tmp := o.envFile + ".tmp"
-		if err := os.WriteFile(tmp, []byte(b.String()), 0o600); err != nil {
-			return errs.Wrap(err, errs.Failure, "write --env-file")
-		}
-		if err := os.Rename(tmp, o.envFile); err != nil {
+		if err := atomicfile.Write(o.envFile, []byte(b.String()), 0o600); err != nil {
 			return errs.Wrap(err, errs.Failure, "write --env-file")
 		}
 	}

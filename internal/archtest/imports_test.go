@@ -10,7 +10,7 @@ var layers = [][]string{
 	{"internal/deploy", "internal/backup", "internal/emulator"},
 	{"internal/platform", "internal/scaffold", "internal/smoke", "internal/sentry", "internal/notify", "internal/postgres"},
 	{"internal/envcheck", "internal/health", "internal/httpx", "internal/execx", "internal/ui", "internal/config"},
-	{"internal/errs", "templates"},
+	{"internal/errs", "internal/atomicfile", "templates"},
 }
 
 // layerOf returns the layer of a package, 0 being the top, and the entry of
@@ -45,7 +45,7 @@ func importsGoDown(files []file, report reporter) {
 }
 
 func leavesAreLeaves(files []file, report reporter) {
-	leaves := []string{"internal/errs", "internal/httpx", "internal/execx", "templates"}
+	leaves := []string{"internal/errs", "internal/atomicfile", "internal/httpx", "internal/execx", "templates"}
 	for _, f := range production(files) {
 		if !slices.ContainsFunc(leaves, func(l string) bool { return within(f.pkg, l) }) {
 			continue

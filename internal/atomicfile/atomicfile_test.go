@@ -1,0 +1,87 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for i, text := range []string{"one", "two"} {
+		if err := Write(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, path, text, 0o640)
+		if names, _ := os.ReadDir(dir); len(names) != 1 {
+			t.Errorf("after write %d the folder has %v", i, names)
+		}
+	}
+}
+
+// The file that a link leads to is replaced, in its own folder, and the link stays.
+func TestWriteThroughALink(t *testing.T) {
+	dir := t.TempDir()
+	real := filepath.Join(t.TempDir(), "real")
+	link := filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(real, []byte("old"), 0o600), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(link, []byte("new"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, real, "new", 0o600)
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link is %v, %v", info, err)
+	}
+	lost := filepath.Join(dir, "lost")
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), lost); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(lost, nil, 0o600); err == nil {
+		t.Error("wrote through a link that leads nowhere")
+	}
+}
+
+func TestCreate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := Create(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, path, "one", 0o600)
+	if err := Create(path, []byte("two"), 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create over a file: %v", err)
+	}
+	holds(t, path, "one", 0o600)
+
+	// It came after the look, before the rename.
+	raced := filepath.Join(dir, "raced")
+	err := through(raced, []byte("mine"), 0o600, func(temp, to string) error {
+		if err := os.WriteFile(raced, []byte("theirs"), 0o600); err != nil {
+			return err
+		}
+		return os.Link(temp, to)
+	})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("lost race: %v", err)
+	}
+	holds(t, raced, "theirs", 0o600)
+	if names, _ := os.ReadDir(dir); len(names) != 2 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func holds(t *testing.T, path, text string, mode fs.FileMode) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != text {
+		t.Errorf("%s holds %q, %v; want %q", path, data, err, text)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+		t.Errorf("%s has mode %v, %v; want %v", path, info.Mode(), err, mode)
+	}
+}
