@@ -54,6 +54,15 @@ type Report struct {
 // schema. An error means that the check could not be made (errs.Usage); what
 // it found is in the report, sorted by file and line.
 func Check(ctx context.Context, o Options) (*Report, error) {
+	c, err := run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.report(), nil
+}
+
+// run makes a check, and leaves what it found in the checker.
+func run(ctx context.Context, o Options) (*checker, error) {
 	envGiven := o.Env != ""
 	o = o.withDefaults()
 	schema, findings, err := LoadSchema(o.Dir, o.SchemaPath, o.Env, o.ReadFile)
@@ -72,7 +81,7 @@ func Check(ctx context.Context, o Options) (*Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.report(), nil
+	return c, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -108,6 +117,8 @@ type loaded struct {
 	alone         *File // Next.js's reading with no environment, to compare with compose
 	nextErr       *ReadError
 	last          map[string]*Entry
+	text          string
+	src           *source // of text, made when first needed
 }
 
 // checker holds the state of one check.
@@ -130,6 +141,7 @@ type checker struct {
 	prisma   *bool             // the project uses Prisma; nil: not looked yet
 	envGiven bool              // Options.Env was given
 	prod     bool              // the app runs as in production
+	edits    map[string][]edit // repairs by file
 }
 
 // supplied gives a key's value from the files or the process. The variable
@@ -223,7 +235,7 @@ func readFix(err error) string {
 }
 
 func (c *checker) loadFile(name string, data []byte, env map[string]string) {
-	l := &loaded{name: name}
+	l := &loaded{name: name, text: string(data)}
 	var err error
 	l.next, err = Read(Next, name, data, env)
 	errors.As(err, &l.nextErr)
@@ -241,22 +253,29 @@ func (c *checker) loadFile(name string, data []byte, env map[string]string) {
 	}
 }
 
-// add takes a finding, unless the schema silences its rule for its key.
-func (c *checker) add(f Finding) {
-	if it := c.schema.Item(f.Key); it != nil {
-		for _, r := range it.Rules {
-			if r.Name == "ignore" && r.Value == f.Rule {
-				c.silenced++
-				return
-			}
-		}
+// add takes a finding, unless the schema silences its rule; false then.
+func (c *checker) add(f Finding) bool {
+	if c.isSilenced(f) {
+		c.silenced++
+		return false
 	}
 	id := [2]string{f.File, f.Rule}
 	if c.kept[id]++; c.kept[id] > maxFindings {
 		c.omitted[f.Level]++
-		return
+		return true
 	}
 	c.findings = append(c.findings, f)
+	return true
+}
+
+// isSilenced reports whether the schema silences a finding's rule: in its header
+// for every key and file, above a key for that key.
+func (c *checker) isSilenced(f Finding) bool {
+	rules := c.schema.Rules
+	if it := c.schema.Item(f.Key); it != nil {
+		rules = slices.Concat(rules, it.Rules)
+	}
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.Name == "ignore" && r.Value == f.Rule })
 }
 
 // maxFindings bounds how many findings of one rule in one file are kept; the

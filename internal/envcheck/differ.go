@@ -99,6 +99,7 @@ func (d *differ) compare(ne *Entry) {
 	rule := ""
 	switch {
 	case d.refuses(ne): // that has been said
+		d.repairRefused(ne)
 		return
 	case ce == nil:
 		// After a line that compose refuses it may read anything as anything.
@@ -124,7 +125,9 @@ func (d *differ) composeOnly(e *Entry) {
 		d.c.line(d.l, e, "E-BARE", Warning, "a key without =: docker compose takes it from its own environment, Next.js skips it", "write KEY=value, or remove the line")
 		return
 	}
-	d.c.line(d.l, e, "E-KEY", Warning, "docker compose takes this for an assignment, Next.js skips it", "write KEY=value; a key is made of letters, digits and _")
+	if d.c.line(d.l, e, "E-KEY", Warning, "docker compose takes this for an assignment, Next.js skips it", "write KEY=value; a key is made of letters, digits and _") {
+		d.repairSeparator(e)
+	}
 }
 
 // verdict is what a difference comes from and what was probably meant.
@@ -144,14 +147,16 @@ func (d *differ) report(ne, ce *Entry) string {
 	v := d.verdict(ne, ce)
 	fix := v.advice
 	if fix == "" {
-		fix = d.spelling(ne.Key, v.meant)
+		fix = d.spelling(ne, ce, v)
 	}
 	msg := ne.Key
 	if !isPlausibleKey(msg) {
 		msg = "this value"
 	}
-	d.c.add(Finding{File: d.l.name, Line: ce.ValuePos.Line, Col: ce.ValuePos.Col, Rule: v.rule, Level: v.level, Key: shownKey(ne.Key), Fix: fix,
-		Message: msg + " is read differently: " + v.why + " (" + lengths(ne.Value, ce.Value) + ")"})
+	if d.c.add(Finding{File: d.l.name, Line: ce.ValuePos.Line, Col: ce.ValuePos.Col, Rule: v.rule, Level: v.level, Key: shownKey(ne.Key), Fix: fix,
+		Message: msg + " is read differently: " + v.why + " (" + lengths(ne.Value, ce.Value) + ")"}) {
+		d.repair(ne, ce, v)
+	}
 	return v.rule
 }
 
@@ -175,16 +180,15 @@ func characters(s string) string {
 }
 
 // spelling is the fix: the portable spelling itself where the value may be shown.
-func (d *differ) spelling(key string, meant []string) string {
-	for _, v := range meant {
-		s, form, ok := portable(v)
-		if !ok {
-			continue
+func (d *differ) spelling(ne, ce *Entry, v verdict) string {
+	for _, p := range d.proposals(ne, ce, v) {
+		if d.c.schema.SensitiveKey(ne.Key) {
+			return "write the value " + p.form
 		}
-		if d.c.schema.SensitiveKey(key) {
-			return "write the value " + form
-		}
-		return "write " + key + "=" + s
+		return "write " + ne.Key + "=" + p.spelling
+	}
+	if set, _ := d.references(inside(ce)); set > 0 {
+		return "where a variable is meant, use ${NAME} in double quotes, and set it in the same file; where a dollar sign is, write \\$"
 	}
 	return "no spelling is read alike by both: percent-encode the character in a URL, use base64, or set the variable outside the file"
 }

@@ -10,6 +10,10 @@ import (
 func (c *checker) fileRules(ctx context.Context) {
 	known := c.schema.Keys()
 	for _, l := range c.files {
+		if strings.HasPrefix(l.text, bom) && c.add(Finding{File: l.name, Line: 1, Col: 1, Rule: "E-BOM", Level: Warning,
+			Message: "the file begins with a byte order mark, which fly's importer takes for part of the first key, and varlock refuses", Fix: "save it as UTF-8 without BOM"}) {
+			c.repairBOM(l)
+		}
 		c.duplicates(l)
 		for i := range l.next.Entries {
 			e := &l.next.Entries[i]
@@ -60,9 +64,9 @@ func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 	}
 }
 
-// line reports something about an assignment, at its key.
-func (c *checker) line(l *loaded, e *Entry, rule string, level Level, msg, fix string) {
-	c.add(Finding{File: l.name, Line: e.Pos.Line, Col: e.Pos.Col, Rule: rule, Level: level, Key: shownKey(e.Key), Message: msg, Fix: fix})
+// line reports something about an assignment, at its key; false when that is silenced.
+func (c *checker) line(l *loaded, e *Entry, rule string, level Level, msg, fix string) bool {
+	return c.add(Finding{File: l.name, Line: e.Pos.Line, Col: e.Pos.Col, Rule: rule, Level: level, Key: shownKey(e.Key), Message: msg, Fix: fix})
 }
 
 // shownKey is the key where it can be printed.
@@ -124,7 +128,9 @@ func (c *checker) duplicates(l *loaded) {
 		if name == "" {
 			name = "a name"
 		}
-		c.line(l, e, "duplicate", level, name+msg+itoa(prev.Pos.Line)+"; the last one wins", "keep one line")
+		if c.line(l, e, "duplicate", level, name+msg+itoa(prev.Pos.Line)+"; the last one wins", "keep one line") {
+			c.repairDuplicate(l, prev, e)
+		}
 	}
 }
 

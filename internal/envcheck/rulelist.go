@@ -67,6 +67,7 @@ var ruleTable = map[string]ruleInfo{
 	"E-HASH":          {Error, "Next.js cuts a value at #"},
 	"E-HASH-TAB":      {Warning, "a comment after a tab is a value to compose"},
 	"E-EMPTY-COMMENT": {Warning, "a comment after = is a value to compose"},
+	"E-BOM":           {Warning, "a byte order mark at the start of a file"},
 	"E-BACKTICK":      {Warning, "backticks are quotes to Next.js only"},
 	"E-ESCAPE":        {Warning, "a backslash in quotes is an escape to compose only"},
 	"E-DEFAULT":       {Warning, "a default that Next.js prefers to the file's own value"},
