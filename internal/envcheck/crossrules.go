@@ -11,10 +11,28 @@ func (c *checker) crossRules() {
 		c.pair(pair[0], pair[1])
 	}
 	for _, it := range c.schema.Items {
-		if base, ok := strings.CutPrefix(it.Key, "TEST_"); ok {
+		if base := testedKey(it.Key); base != "" {
 			c.testDatabase(it.Key, base)
 		}
 	}
+}
+
+// testedKey is the key whose test double a key is by its name: DATABASE_URL of
+// TEST_DATABASE_URL, DATABASE_TEST_URL and DATABASE_URL_TEST; "" for any other.
+func testedKey(key string) string {
+	for _, part := range []string{"TEST_", "_TEST_", "_TEST"} {
+		before, after, ok := strings.Cut(key, part)
+		switch {
+		case !ok:
+		case part == "TEST_" && before == "":
+			return after
+		case part == "_TEST_":
+			return before + "_" + after
+		case part == "_TEST" && after == "":
+			return before
+		}
+	}
+	return ""
 }
 
 // pairs lists keys that belong together: by `# opsctl: pair=KEY`, and a
@@ -22,8 +40,14 @@ func (c *checker) crossRules() {
 func (c *checker) pairs() [][2]string {
 	var out [][2]string
 	for _, it := range c.schema.Items {
-		if r, ok := it.Rule("pair"); ok {
-			out = append(out, [2]string{it.Key, r.Value})
+		own := false
+		for _, r := range it.Rules { // several make a group: all of them or none
+			if r.Name == "pair" {
+				out = append(out, [2]string{it.Key, r.Value})
+				own = true
+			}
+		}
+		if own {
 			continue
 		}
 		service, ok := strings.CutSuffix(strings.TrimPrefix(it.Key, "NEXT_PUBLIC_"), "_PUBLISHABLE_KEY")
@@ -79,9 +103,22 @@ func (c *checker) testDatabase(test, real string) {
 			return
 		}
 	}
+	if Mode(c.opts.Env) == "test" && c.inCI() && !isPrivate(tu.Hostname()) {
+		c.at(tv, "test-database", Error, "is on another machine, and this is CI: tests drop what they find there",
+			"start a database in the job; or say # opsctl: ignore=test-database and why that one may be wiped")
+		return
+	}
 	if strings.HasPrefix(tu.Scheme, "postgres") && !strings.Contains(strings.ToLower(name), "test") {
 		c.at(tv, "test-database", Warning, "names a database without \"test\" in its name", "call it so, and nobody wipes the wrong one")
 	}
+}
+
+// inCI reports whether the check runs in a CI job. All the known ones set CI.
+func (c *checker) inCI() bool {
+	if v, ok := c.opts.Process["CI"]; ok {
+		return v != "" && v != "0" && v != "false"
+	}
+	return c.opts.InProcess != nil && c.opts.InProcess("CI")
 }
 
 // hostPort is the host with its port, in one spelling for one server.

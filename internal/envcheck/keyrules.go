@@ -94,18 +94,25 @@ func (c *checker) publicSecret(v *value) {
 	if !isPublicName(v.key) {
 		return
 	}
+	const fix = "drop the prefix NEXT_PUBLIC_, and replace the secret if it was ever deployed"
+	known := madePublic(v.text)
 	for _, word := range []string{"SECRET", "TOKEN", "PASSWORD", "PRIVATE"} {
-		if strings.Contains(v.key, word) {
-			c.at(v, "public-secret", Error, "is called "+word+" but goes into the browser bundle", "drop the prefix NEXT_PUBLIC_, and replace the secret if it was ever deployed")
+		if strings.Contains(v.key, word) && !known {
+			c.at(v, "public-secret", Error, "is called "+word+" but goes into the browser bundle", fix)
 			return
 		}
 	}
-	if kind := secretKind(v.key, v.text); kind != "" && !c.failed[v.key] {
-		c.at(v, "public-secret", Error, "looks like a secret ("+kind+") but goes into the browser bundle", "drop the prefix NEXT_PUBLIC_, and replace the secret if it was ever deployed")
+	if kind := secretKind(v.key, v.text); kind != "" && !known && !c.failed[v.key] {
+		c.at(v, "public-secret", Error, "looks like a secret ("+kind+") but goes into the browser bundle", fix)
 		return
 	}
 	if other := c.sensitiveTwin(v); other != "" {
 		c.at(v, "public-secret", Warning, "has the same value as "+other+", which is sensitive", "use a value that may be public")
+		return
+	}
+	if !known && !c.failed[v.key] && looksRandom(v.key, v.text) {
+		c.at(v, "public-secret", Warning, "looks as random as a secret, and goes into the browser bundle",
+			"drop the prefix NEXT_PUBLIC_ if it is one; else say # opsctl: ignore=public-secret and why it may be public")
 	}
 }
 
@@ -148,7 +155,10 @@ func (c *checker) extension(it *Item, v *value) {
 func decodedLen(enc *base64.Encoding, v string) (int, bool) {
 	data, err := enc.DecodeString(v)
 	if err != nil {
-		data, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(v, "="))
+		v = strings.TrimRight(v, "=")
+		if data, err = base64.RawURLEncoding.DecodeString(v); err != nil {
+			data, err = base64.RawStdEncoding.DecodeString(v)
+		}
 	}
 	return len(data), err == nil
 }

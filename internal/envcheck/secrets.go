@@ -1,6 +1,9 @@
 package envcheck
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
 	"net/url"
 	"regexp"
 	"strings"
@@ -67,6 +70,63 @@ func hasURLPassword(v string) bool {
 	}
 	pass, set := u.User.Password()
 	return set && pass != ""
+}
+
+// madePublic reports a value that its service made for browsers, whatever its variable
+// is called: publishable keys, Mapbox's and PostHog's public tokens, Google's browser
+// keys (Maps and Firebase restrict them by origin), and Supabase's anonymous key.
+func madePublic(value string) bool {
+	v := strings.TrimSpace(value)
+	for _, prefix := range []string{"pk_test_", "pk_live_", "pk.eyJ", "phc_", "AIza", "sb_publishable_"} {
+		if strings.HasPrefix(v, prefix) {
+			return true
+		}
+	}
+	if !strings.HasPrefix(v, "eyJ") || !jwtPattern().MatchString(v) {
+		return false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(v, ".")[1])
+	var claims struct{ Role string }
+	return err == nil && json.Unmarshal(payload, &claims) == nil && claims.Role == "anon"
+}
+
+// looksRandom reports a long text of letters and digits with the entropy of a random
+// one, over 4 bits a character, under a name that does not say that it is public.
+// A hexadecimal text never has more than 4: site and project ids are left alone.
+func looksRandom(key, v string) bool {
+	name := strings.TrimPrefix(key, "NEXT_PUBLIC_")
+	for _, word := range []string{"PUBLIC", "PUBLISHABLE", "ANON", "SITE_KEY", "SITEKEY", "CLIENT_ID", "CLIENTID"} {
+		if strings.Contains(name, word) {
+			return false
+		}
+	}
+	if len(v) < 32 {
+		return false
+	}
+	var count [128]int
+	var upper, lower, digit bool
+	for i := 0; i < len(v); i++ {
+		b := v[i]
+		switch {
+		case b >= 'A' && b <= 'Z':
+			upper = true
+		case b >= 'a' && b <= 'z':
+			lower = true
+		case b >= '0' && b <= '9':
+			digit = true
+		case strings.IndexByte("+/_-=", b) < 0:
+			return false
+		}
+		count[b]++
+	}
+	bits := 0.0
+	for _, n := range count {
+		if n > 0 {
+			p := float64(n) / float64(len(v))
+			bits -= p * math.Log2(p)
+		}
+	}
+	return upper && lower && digit && bits > 4
 }
 
 // isLocalURL reports whether the value is a URL of this machine.

@@ -3,6 +3,7 @@ package envcheck
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -11,10 +12,11 @@ func (c *checker) urlRules(it *Item, v *value) {
 	if !strings.Contains(v.text, "://") {
 		return
 	}
-	u, err := url.Parse(v.text)
-	if err != nil || u.Host == "" {
+	u, err := url.Parse(strings.TrimPrefix(v.text, "jdbc:"))
+	if err != nil || u.Host == "" || u.Scheme == "file" {
 		return
 	}
+	u.Scheme, _, _ = strings.Cut(u.Scheme, "+") // postgresql+asyncpg, as SQLAlchemy writes it
 	if c.prod {
 		c.reachable(it, v, u)
 	}
@@ -27,24 +29,49 @@ func (c *checker) urlRules(it *Item, v *value) {
 func (c *checker) reachable(it *Item, v *value, u *url.URL) {
 	host := strings.ToLower(u.Hostname())
 	_, allowed := it.Rule("allow-local")
-	test := strings.HasPrefix(it.Key, "TEST_")
+	test := testedKey(it.Key) != ""
 	switch {
 	case test || allowed:
 	case isLoopback(host) || strings.HasSuffix(host, ".local"):
 		c.at(v, "local-host", Error, "points at this machine in "+c.opts.Env, "put in the address that the platform gives")
-	case !strings.Contains(host, ".") && !strings.Contains(host, ":") && !isRenderHost(host):
+	case !strings.ContainsAny(host, ".:") && isNetworkScheme(u.Scheme) && !isRenderHost(host):
 		c.at(v, "local-host", Error, "points at a host without a domain in "+c.opts.Env+", such as a compose service", "put in the address that the platform gives, or say # opsctl: allow-local")
-	case u.Scheme == "http" && isPublicName(it.Key):
+	case u.Scheme == "http" && (isPublicName(it.Key) || isAppURL(it.Key) && !isPrivate(host)):
 		c.at(v, "insecure-url", Error, "is http:// in "+c.opts.Env, "use https://")
 	case isPrivate(host):
 	case u.Scheme == "redis":
 		c.at(v, "tls", Warning, "sends Redis traffic over a public network without TLS", "use rediss://")
 	case u.Scheme == "postgres" || u.Scheme == "postgresql":
-		mode := u.Query().Get("sslmode")
-		if mode != "require" && mode != "verify-ca" && mode != "verify-full" {
+		if !encrypted(u.Query()) {
 			c.at(v, "tls", Warning, "may connect to PostgreSQL over a public network without TLS", "add ?sslmode=require, or verify-full with the server's certificate")
 		}
 	}
+}
+
+// isNetworkScheme reports a scheme whose host is a name to look up. That of s3://bucket,
+// myapp://callback or docker://image is none, and has no dot for good reason.
+func isNetworkScheme(scheme string) bool {
+	return slices.Contains([]string{
+		"http", "https", "ws", "wss", "postgres", "postgresql", "mysql", "mariadb", "sqlserver", "mssql", "mongodb", "redis", "rediss", "valkey", "valkeys",
+		"amqp", "amqps", "nats", "kafka", "mqtt", "mqtts", "memcached", "clickhouse", "elasticsearch", "smtp", "smtps", "ldap", "ldaps",
+		"ftp", "ftps", "sftp", "ssh", "grpc", "grpcs", "tcp", "tls", "udp",
+	}, strings.ToLower(scheme))
+}
+
+// isAppURL reports the usual names for the address at which users reach the app.
+func isAppURL(key string) bool {
+	return slices.Contains([]string{"APP_URL", "SITE_URL", "BASE_URL", "PUBLIC_URL", "NEXTAUTH_URL", "AUTH_URL", "BETTER_AUTH_URL", "ORIGIN"}, key)
+}
+
+// encrypted reports whether a PostgreSQL URL insists on TLS, in libpq's spelling or in
+// that of node-postgres and asyncpg (ssl=true, ssl=require).
+func encrypted(q url.Values) bool {
+	for _, mode := range []string{q.Get("sslmode"), q.Get("ssl")} {
+		if slices.Contains([]string{"require", "verify-ca", "verify-full", "no-verify", "true", "1"}, mode) {
+			return true
+		}
+	}
+	return false
 }
 
 // isRenderHost reports whether a host is one of Render's private names, which have no domain.
@@ -69,8 +96,24 @@ func isPrivate(host string) bool {
 // isPooled reports whether a PostgreSQL URL goes through a transaction pooler.
 func isPooled(u *url.URL) bool {
 	host := u.Hostname()
-	return u.Port() == "6543" || strings.Contains(host, "-pooler.") || strings.Contains(host, ".pooler.") && u.Port() != "5432" ||
+	return u.Port() == "6543" || strings.Contains(host, "-pooler.") || strings.Contains(host, ".pooler.") && !isSessionPooler(u) ||
 		u.Query().Get("pgbouncer") == "true"
+}
+
+// isSessionPooler reports Supabase's pooler on PostgreSQL's own port, where a client
+// keeps its connection: migrations may go there.
+func isSessionPooler(u *url.URL) bool {
+	return strings.Contains(u.Hostname(), ".pooler.supabase.") && (u.Port() == "" || u.Port() == "5432")
+}
+
+// isDirectName reports the usual names of the URL that goes around the pooler.
+func isDirectName(key string) bool {
+	for _, word := range []string{"DIRECT_", "_DIRECT", "MIGRATION", "MIGRATE", "UNPOOLED", "NON_POOLING"} {
+		if strings.Contains(key, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // pooling checks that migrations go to the database itself and the app to the pooler where the schema says so.
@@ -78,7 +121,7 @@ func (c *checker) pooling(it *Item, v *value, u *url.URL) {
 	pooled := isPooled(u)
 	_, wantPooled := it.Rule("pooled")
 	_, wantDirect := it.Rule("direct")
-	direct := wantDirect || it.HasTag("migrations") || strings.HasPrefix(it.Key, "DIRECT_") || strings.HasPrefix(it.Key, "MIGRATION")
+	direct := wantDirect || it.HasTag("migrations") || isDirectName(it.Key)
 	switch {
 	case direct && pooled:
 		c.at(v, "pooling", Error, "is for migrations but goes through a pooler", "use the direct URL (Supabase: port 5432; Neon: the host without -pooler)")
@@ -86,7 +129,7 @@ func (c *checker) pooling(it *Item, v *value, u *url.URL) {
 		c.at(v, "pooling", Warning, "is meant to go through a pooler but does not look like it", "use the pooled URL (Supabase: port 6543; Neon: the host with -pooler)")
 	case pooled && u.Query().Get("pgbouncer") != "true" && c.usesPrisma():
 		c.at(v, "pooling", Warning, "goes through a pooler, and Prisma needs to know", `add ?pgbouncer=true, else "prepared statement already exists"`)
-	case !pooled && strings.Contains(u.Hostname(), ".pooler.supabase.") && !direct:
+	case !pooled && isSessionPooler(u) && !direct:
 		c.at(v, "pooling", Info, "uses Supabase's pooler in session mode (port 5432)", "use port 6543 for many short connections")
 	}
 }

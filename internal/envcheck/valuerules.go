@@ -36,6 +36,7 @@ func (c *checker) valueRules() {
 	if !c.opts.NamesOnly {
 		c.crossRules()
 	}
+	c.envFlag()
 	c.phaseRules()
 }
 
@@ -100,6 +101,14 @@ func (c *checker) emptyValue(it *Item, v *value) {
 		c.at(v, "required", Error, "is required"+c.inEnv(it)+" but empty", "give it a value")
 		return
 	}
+	if it.Type != nil {
+		switch it.Type.Name {
+		case "number", "port", "boolean", "duration":
+			c.at(v, "empty", Warning, "is set but empty: what reads it as a "+it.Type.Name+" gets an empty text and not the default; Python's int() raises an error, JavaScript's Number() gives 0",
+				"remove the line, or give it a value")
+			return
+		}
+	}
 	c.at(v, "empty", Info, "is set but empty", "remove the line")
 }
 
@@ -156,5 +165,7 @@ func (c *checker) shape(v *value) {
 		c.at(v, "whitespace", Warning, "begins or ends with white space", "remove it; in quotes it is part of the value")
 	case len(t) > 1 && (t[0] == '"' || t[0] == '\'') && t[len(t)-1] == t[0]:
 		c.at(v, "nested-quotes", Warning, "has quotes inside the value", "platforms take quotes as data: paste the value without them")
+	case len(t) > 1 && t[0] == '#' && isBlank(t[1]):
+		c.at(v, "comment-value", Warning, "is a comment: where a value is missing, it looks set", "give it a value, or leave it out; a comment stands on a line of its own")
 	}
 }
