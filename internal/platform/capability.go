@@ -11,6 +11,7 @@ func Capabilities() []Capability {
 	return []Capability{
 		{"logs", func(p Platform) bool { _, ok := p.(Logs); return ok }},
 		{"managed PostgreSQL", func(p Platform) bool { _, ok := p.(Databases); return ok }},
+		{"read variables", func(p Platform) bool { _, ok := p.(Variables); return ok }},
 		{"push images", func(p Platform) bool { _, ok := p.(Registry); return ok }},
 	}
 }

@@ -90,6 +90,19 @@ type Registry interface {
 	PushTarget(ctx context.Context, app, tag string) (PushTarget, error)
 }
 
+// Variables is implemented by platforms from which the values of an app's
+// variables can be read. A platform that gives them with its list of secrets
+// fills Secret.Value too; one that gives them nowhere has no such method.
+type Variables interface {
+	// ReadVariables returns the values that the app's next instance would see,
+	// byte for byte: of its secrets, and of the plain variables of its release,
+	// sorted by name; none that the platform or the image adds. A secret whose
+	// value cannot be had, or is not the one that was set last, is in Unread with
+	// the reason. An app that does not exist is NotFound; one of which nothing
+	// can be read at the moment, such as one that does not run, a Failure.
+	ReadVariables(ctx context.Context, app string) (*VariableSet, error)
+}
+
 // Lease is a held lock.
 type Lease interface {
 	// Release gives the lock back; safe to call twice.
@@ -148,7 +161,28 @@ const (
 // Secret is a secret's name and what the platform gives for comparing it.
 type Secret struct {
 	Name   string
-	Digest string // opaque
+	Digest string  // opaque
+	Value  *string // nil where the platform does not give it back
+}
+
+// VariableSet is what was read of an app's variables.
+type VariableSet struct {
+	Source string // where, for people: "machine 148e456b"
+	Values []Variable
+	Unread []Unread // secrets without a value
+}
+
+// Variable is a variable with its value.
+type Variable struct {
+	Name  string
+	Value string
+	Plain bool // of the release, no secret
+}
+
+// Unread is a secret whose value could not be read.
+type Unread struct {
+	Name   string
+	Reason string
 }
 
 // Image is a container image pinned to its content.

@@ -61,6 +61,7 @@ func (s *Server) machineRoutes() {
 	s.handle("POST "+machinePath+"/suspend", s.suspendMachine)
 	s.handle("POST "+machinePath+"/restart", s.restartMachine)
 	s.handle("POST "+machinePath+"/signal", s.signalMachine)
+	s.handle("POST "+machinePath+"/exec", s.execMachine)
 	s.handle("POST "+machinePath+"/cordon", s.cordon(true))
 	s.handle("POST "+machinePath+"/uncordon", s.cordon(false))
 	s.handle("GET "+machinePath+"/wait", s.waitMachine)

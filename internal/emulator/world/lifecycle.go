@@ -2,10 +2,7 @@ package world
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"sort"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -301,24 +298,11 @@ func (m *Machine) launch(spec Spec, port int) (process, error) {
 	if len(argv) == 0 {
 		return startPlaceholder(port, spec.Identity, m.w.Now)
 	}
-	if err := os.MkdirAll(m.home(), 0o700); err != nil {
+	env, dir, err := m.surroundings(spec, port)
+	if err != nil {
 		return nil, err
 	}
-	dir := m.w.opts.WorkDir
-	if dir == "" {
-		dir = m.home()
-	}
-	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": m.home()}
-	maps.Copy(env, spec.Env)
-	if port > 0 {
-		env["PORT"] = strconv.Itoa(port)
-	}
-	list := make([]string, 0, len(env))
-	for k, v := range env {
-		list = append(list, k+"="+v)
-	}
-	sort.Strings(list)
-	return m.w.startProcess(argv, list, dir, func(line string) { m.App.Logs.add(m.ID, m.Region, "app", line) })
+	return m.w.startProcess(argv, env, dir, func(line string) { m.App.Logs.add(m.ID, m.Region, "app", line) })
 }
 
 // exited handles an end that nobody asked for.

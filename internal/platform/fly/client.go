@@ -73,6 +73,7 @@ var (
 	_ platform.Logs      = (*Platform)(nil)
 	_ platform.Databases = (*Platform)(nil)
 	_ platform.Registry  = (*Platform)(nil)
+	_ platform.Variables = (*Platform)(nil)
 )
 
 // New makes the adapter. Without a token it fails with code Auth.

@@ -35,7 +35,7 @@ func Run(t *testing.T, setup func(t *testing.T) Setup) {
 	tests := map[string]func(*testing.T, Setup){
 		"WhoAmI": testWhoAmI, "AppIsMadeOnce": testApp, "UnknownApp": testUnknownApp, "Images": testImages,
 		"Tasks": testTasks, "RollOutAndRestore": testRollOutAndRestore, "Unhealthy": testUnhealthy,
-		"Secrets": testSecrets, "Lock": testLock, "Ledger": testLedger, "Logs": testLogs, "Cancel": testCancel,
+		"Secrets": testSecrets, "Variables": testVariables, "Lock": testLock, "Ledger": testLedger, "Logs": testLogs, "Cancel": testCancel,
 	}
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t.Run(name, func(t *testing.T) { tests[name](t, setup(t)) })
