@@ -3,18 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
-	"github.com/opsctl/opsctl/internal/envcheck"
-	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/execx"
-	"github.com/opsctl/opsctl/internal/ui"
 )
 
 func newEnvCmd(a *app) *cobra.Command {
@@ -32,99 +27,6 @@ Next.js and docker compose make of a file, and render .env.example.`,
 	}
 	cmd.AddCommand(newEnvCheckCmd(a), newEnvShowCmd(a), newEnvExampleCmd(a))
 	return cmd
-}
-
-// envCheckFlags are the flags of env check.
-type envCheckFlags struct {
-	schema, phase, format              string
-	strict, namesOnly, process, allowT bool
-}
-
-func newEnvCheckCmd(a *app) *cobra.Command {
-	var f envCheckFlags
-	cmd := &cobra.Command{
-		Use:   "check [FILE...]",
-		Short: "Find what is wrong in .env files",
-		Long: `Find what is wrong in .env files: what the schema requires and is missing, values of
-the wrong type, unknown keys, lines that Next.js and docker compose read
-differently, references to variables that are set nowhere, keys that do not fit
-together, and secrets in the wrong place.
-
-Without FILE the files are those that Next.js loads in the environment, with its
-precedence: .env.MODE.local, .env.local (not in test), .env.MODE, .env. Of several
-FILEs a later one overrides an earlier one. --env names the environment; without
-it development is checked.
-
-Each finding has file:line:col, a level, a rule, and below it what to do. Values of
-sensitive keys are never printed. Exit status: 0 no error, 2 no readable schema,
-3 errors found (or warnings, with --strict).`,
-		Example: `  opsctl env check
-  opsctl env check --env production .env.production
-  opsctl env check --names-only --env production    # in CI, which has no secrets
-  opsctl env check --process --phase runtime        # in the running container
-  opsctl env check --format github                  # annotations on the pull request`,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.envCheck(cmd, args, f) },
-	}
-	cmd.Flags().StringVar(&f.schema, "schema", "", "schema `file` (default: env.schema of opsctl.yaml, .env.schema)")
-	cmd.Flags().StringVar(&f.phase, "phase", "", "check for one phase only: build or runtime")
-	cmd.Flags().StringVar(&f.format, "format", "", "text, json or github (default text)")
-	cmd.Flags().BoolVar(&f.strict, "strict", false, "a warning fails the check too")
-	cmd.Flags().BoolVar(&f.namesOnly, "names-only", false, "check names only, where values are not at hand")
-	cmd.Flags().BoolVar(&f.process, "process", false, "check the process environment too; it wins over files")
-	cmd.Flags().BoolVar(&f.allowT, "allow-test-keys", false, "test keys may stand in production (a preview)")
-	return cmd
-}
-
-func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error {
-	if f.format == "" && a.global.JSON {
-		f.format = "json"
-	}
-	switch {
-	case f.phase != "" && f.phase != "build" && f.phase != "runtime":
-		return errs.New(errs.Usage, "unknown phase %q", f.phase).WithHint("one of: build, runtime")
-	case f.format != "" && f.format != "text" && f.format != "json" && f.format != "github":
-		return errs.New(errs.Usage, "unknown format %q", f.format).WithHint("one of: text, json, github")
-	}
-	dir, schema, err := a.envPaths(f.schema)
-	if err != nil {
-		return err
-	}
-	o := envcheck.Options{
-		Dir: dir, SchemaPath: schema, Env: a.envName(cmd), Phase: f.phase, Strict: f.strict,
-		NamesOnly: f.namesOnly, AllowTestKeys: f.allowT, Tracked: gitTracked, Now: a.now,
-		InProcess: func(name string) bool { _, ok := a.lookup(name); return ok },
-	}
-	for _, arg := range args { // the last one wins, so it comes first
-		rel, err := relative(dir, arg)
-		if err != nil {
-			return err
-		}
-		o.Files = append([]string{rel}, o.Files...)
-	}
-	if f.process {
-		o.Process = processEnv()
-	}
-	report, err := envcheck.Check(cmd.Context(), o)
-	if err != nil {
-		return err
-	}
-	for i, finding := range report.Findings {
-		if finding.File != envcheck.ProcessName {
-			report.Findings[i].File = filepath.Join(dir, finding.File)
-		}
-	}
-	for _, names := range [][]string{report.Files, report.Unread} {
-		for i, name := range names {
-			names[i] = filepath.Join(dir, name)
-		}
-	}
-	if err := a.printEnvReport(report, f.format); err != nil {
-		return err
-	}
-	if !report.OK {
-		return silent(errs.CheckFailed)
-	}
-	return nil
 }
 
 // envName is the environment that was asked for, "" when none was: the
@@ -205,71 +107,4 @@ func inRepository(dir string) bool {
 		dir = up
 	}
 	return false
-}
-
-func newEnvExampleCmd(a *app) *cobra.Command {
-	var schemaFlag string
-	var check bool
-	cmd := &cobra.Command{
-		Use:   "example",
-		Short: "Render .env.example from the schema",
-		Long: `Render .env.example from the schema: its order, sections and comments, one line per
-key that says what is required, and no secret. With --check the file is compared
-instead, and exit status 3 says that it is stale.`,
-		Example: `  opsctl env example > .env.example
-  opsctl env example --check    # in CI`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			dir, schema, err := a.envPaths(schemaFlag)
-			if err != nil {
-				return err
-			}
-			want, err := renderExample(dir, schema, a.global.Env)
-			if err != nil {
-				return err
-			}
-			if check {
-				return a.checkExample(filepath.Join(dir, filepath.Dir(schema), ".env.example"), want)
-			}
-			_, err = a.io.Out.Write(want)
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&schemaFlag, "schema", "", "schema `file` (default: env.schema of opsctl.yaml, .env.schema)")
-	cmd.Flags().BoolVar(&check, "check", false, "compare with .env.example; exit 3 and print the diff when it is stale")
-	return cmd
-}
-
-func renderExample(dir, path, env string) ([]byte, error) {
-	schema, findings, err := envcheck.LoadSchema(dir, path, env, envcheck.ReadRegular)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range findings {
-		if f.Level == envcheck.Error {
-			return nil, errs.New(errs.Usage, "%s:%d:%d: %s", filepath.Join(dir, f.File), f.Line, f.Col, f.Message).
-				WithHint("opsctl env check lists every mistake of the schema")
-		}
-	}
-	out, err := envcheck.RenderExample(schema)
-	if err != nil {
-		return nil, errs.Wrap(err, errs.Usage, "")
-	}
-	return out, nil
-}
-
-func (a *app) checkExample(path string, want []byte) error {
-	have, err := envcheck.ReadRegular(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errs.Wrap(err, errs.Usage, "read %s", path)
-	}
-	d := diff.Diff(path, have, path+" (from the schema)", want)
-	if len(d) == 0 {
-		_, err := fmt.Fprintf(a.io.Out, "%s %s is up to date\n", ui.OK, path)
-		return err
-	}
-	if _, err := a.io.Out.Write(d); err != nil {
-		return err
-	}
-	return errs.New(errs.CheckFailed, "%s is stale", path).WithHint("run: opsctl env example > %s", path)
 }

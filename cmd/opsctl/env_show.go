@@ -91,6 +91,9 @@ func (a *app) envVars(cmd *cobra.Command, reader envcheck.Reader, files []string
 		case err != nil:
 			return nil, errs.Wrap(err, errs.Usage, "read %s", name)
 		}
+		if err := envcheck.CheckText(name, src); err != nil {
+			return nil, err
+		}
 		file, err := envcheck.Read(reader, name, src, nil)
 		if err != nil {
 			return nil, errs.Wrap(err, errs.CheckFailed, "").WithHint("opsctl env check says more")

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"opsctl":       main,
 		"healthserver": healthServerMain,
+		"bounded":      boundedMain,
 	})
 }
 
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"waitenv":  cmdWaitenv,
 			"postgres": cmdPostgres,
 			"waitline": cmdWaitline,
+			"mode":     cmdMode,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -149,4 +151,16 @@ func cmdPostgres(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(cluster.Stop(context.Background())) })
 	ts.Setenv(name, cluster.URL())
+}
+
+// cmdMode wants the permission bits of a file: mode 600 FILE
+func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode BITS FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
 }

@@ -48,6 +48,7 @@ type Report struct {
 	// NotChecked counts the required keys that no other file has: an unread one may.
 	NotChecked int       `json:"not_checked"`
 	Findings   []Finding `json:"findings"`
+	Fixed      []Repair  `json:"fixed,omitempty"` // by Fix, when the caller asked for it
 }
 
 // Check validates files, and the process environment when given, against the

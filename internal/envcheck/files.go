@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"unicode/utf8"
+
+	"github.com/opsctl/opsctl/internal/errs"
 )
 
 // maxFile bounds the size of a .env file in bytes.
@@ -66,6 +68,16 @@ func checkText(name string, data []byte) (string, Pos) {
 		return "the file is not valid UTF-8", newSource(name, string(data)).pos(invalidUTF8(data))
 	}
 	return "", Pos{}
+}
+
+// CheckText is an error (errs.CheckFailed), with the place, for bytes that are not a
+// text that every reader can take: with a NUL byte, or not UTF-8.
+func CheckText(name string, data []byte) error {
+	msg, pos := checkText(name, data)
+	if msg == "" {
+		return nil
+	}
+	return errs.New(errs.CheckFailed, "%s:%d:%d: %s", name, pos.Line, pos.Col, msg).WithHint("save it as plain UTF-8 text")
 }
 
 // join places a relative name in the directory.
