@@ -1,0 +1,322 @@
+package envcheck
+
+import (
+	"slices"
+	"strings"
+)
+
+// draft is one variable of an example or a .env file, as people write them.
+type draft struct {
+	key    string
+	value  string // as Next.js reads it
+	plain  string // as dotenv alone reads it, before references are expanded
+	off    bool   // commented out, or a bare KEY
+	pos    Pos
+	lines  []string // the comment lines above it, without the indent
+	marks  []string // decorators and opsctl rules above and after it, from "@" or "opsctl:" on
+	bare   bool     // KEY without =
+	source int      // which of several files it is from
+}
+
+// draftBlock is a piece of the file in order.
+type draftBlock struct {
+	kind  BlockKind
+	gap   bool     // a blank line stands before it
+	lines []string // of a comment or a divider
+	marks []string // of a comment: decorators in it
+	item  *draft
+
+	header bool // before the first item
+}
+
+// drafter reads a file line by line; what counts as an assignment is dotenv's to say.
+type drafter struct {
+	name    string
+	lines   []string
+	entries map[int][]Entry // by line
+	active  map[string]bool // keys that are set
+	seen    map[string]bool // keys that have a draft
+	blocks  []draftBlock
+	comment []string
+	marks   []string
+	gap     bool
+	skipped int // lines that are neither
+	values  map[string]string
+}
+
+// readDraft splits the text of an example or a .env into its pieces. skipped
+// counts the lines that are neither assignment nor comment.
+func readDraft(name string, src []byte) (blocks []draftBlock, skipped int) {
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	// Both readings never fail: what they refuse they leave out.
+	plain, _ := Read(Dotenv, name, []byte(text), nil)
+	next, _ := Read(Next, name, []byte(text), nil)
+	d := &drafter{name: name, lines: strings.Split(text, "\n"), entries: map[int][]Entry{}, active: map[string]bool{}, seen: map[string]bool{}, values: next.Vars}
+	for _, e := range plain.Entries {
+		d.active[e.Key] = true
+		d.entries[e.Pos.Line] = append(d.entries[e.Pos.Line], e)
+	}
+	last := plain.Last()
+	for i := 0; i < len(d.lines); i++ {
+		i += d.line(i, last)
+	}
+	d.detach()
+	return d.blocks, d.skipped
+}
+
+// line takes the line at index i and says how many more it took.
+func (d *drafter) line(i int, last map[string]*Entry) (more int) {
+	trimmed := strings.TrimSpace(d.lines[i])
+	if es := d.entries[i+1]; len(es) > 0 {
+		for _, e := range es {
+			d.assignment(e, last[e.Key])
+			more = max(more, e.EndLine-1-i)
+		}
+		return more
+	}
+	switch {
+	case trimmed == "":
+		d.detach()
+		d.gap = true
+	case trimmed[0] != '#':
+		if key := strings.TrimSpace(strings.TrimPrefix(trimmed, "export ")); isUpperKey(key) && !d.active[key] {
+			d.add(&draft{key: key, off: true, bare: true, pos: Pos{i + 1, 1 + strings.Index(d.lines[i], key)}})
+			return 0
+		}
+		d.skipped++
+	case isDivider(trimmed):
+		d.detach()
+		d.blocks = append(d.blocks, draftBlock{kind: BlockDivider, gap: d.gap, lines: []string{trimmed}})
+		d.gap = false
+	default:
+		return d.commentLine(i, trimmed)
+	}
+	return 0
+}
+
+func (d *drafter) commentLine(i int, trimmed string) int {
+	body := strings.TrimLeft(trimmed[1:], " \t")
+	if isMark(body) {
+		more := 0
+		for !balanced(body) && i+more+1 < len(d.lines) {
+			next := strings.TrimSpace(d.lines[i+more+1])
+			if !strings.HasPrefix(next, "#") {
+				break
+			}
+			more++
+			body += "\n" + next
+		}
+		d.marks = append(d.marks, body)
+		return more
+	}
+	if key, rest, ok := commentedOut(trimmed); ok {
+		more := d.unclosed(i, rest)
+		if d.active[key] || d.seen[key] { // another value for the same key: no more than a comment
+			d.comment = append(d.comment, trimmed)
+			return more
+		}
+		f, _ := Read(Dotenv, d.name, []byte(key+"="+rest), nil)
+		col := 1 + length32(d.lines[i][:strings.Index(d.lines[i], key)])
+		item := &draft{key: key, value: f.Vars[key], plain: f.Vars[key], off: true, pos: Pos{i + 1, col}}
+		if more > 0 {
+			item.value, item.plain = "", ""
+		}
+		if e := f.Last()[key]; e != nil {
+			d.tail(rest[min(len(rest), max(0, strings.Index(rest, e.Raw))+len(e.Raw)):], rest)
+		}
+		d.add(item)
+		return more
+	}
+	d.comment = append(d.comment, trimmed)
+	return 0
+}
+
+// unclosed counts the comment lines that belong to a commented-out value whose quote closes further down.
+func (d *drafter) unclosed(i int, rest string) int {
+	v := strings.TrimLeft(rest, " \t")
+	if v == "" || strings.IndexByte("'\"`", v[0]) < 0 || strings.IndexByte(v[1:], v[0]) >= 0 {
+		return 0
+	}
+	for j := i + 1; j < len(d.lines); j++ {
+		line := strings.TrimSpace(d.lines[j])
+		if !strings.HasPrefix(line, "#") {
+			return 0
+		}
+		if strings.IndexByte(line, v[0]) >= 0 {
+			return j - i
+		}
+	}
+	return 0
+}
+
+func (d *drafter) assignment(e Entry, last *Entry) {
+	if d.seen[e.Key] { // the last value counts, at the first place
+		d.comment, d.marks = nil, nil
+		return
+	}
+	lines := d.lines[e.EndLine-1]
+	after := 0
+	if i := strings.LastIndexByte(e.Raw, '\n'); i >= 0 {
+		after = len(e.Raw) - i - 1
+	} else {
+		after = byteCol(lines, e.ValuePos.Col) + len(e.Raw)
+	}
+	d.tail(lines[min(after, len(lines)):], e.Raw)
+	value, ok := d.values[e.Key]
+	if !ok {
+		value = last.Value
+	}
+	d.add(&draft{key: e.Key, value: value, plain: last.Value, pos: e.Pos})
+}
+
+// tail takes the comment after a value, which moves above the key. What could
+// be the rest of a value that holds a # is none.
+func (d *drafter) tail(after, raw string) {
+	rest := strings.TrimLeft(after, " \t")
+	if !strings.HasPrefix(rest, "#") || len(rest) < 2 || rest == after && (raw != "" || !isBlank(rest[1])) {
+		return
+	}
+	body := strings.TrimSpace(strings.TrimLeft(rest, "#"))
+	switch {
+	case isMark(body):
+		d.marks = append(d.marks, body)
+	case body != "":
+		d.comment = append(d.comment, "# "+body)
+	}
+}
+
+func (d *drafter) add(item *draft) {
+	d.seen[item.key] = true
+	item.lines, item.marks = d.comment, d.marks
+	d.comment, d.marks = nil, nil
+	d.blocks = append(d.blocks, draftBlock{kind: BlockItem, gap: d.gap, item: item})
+	d.gap = false
+}
+
+// detach ends a comment that no key follows.
+func (d *drafter) detach() {
+	if len(d.comment) > 0 || len(d.marks) > 0 {
+		d.blocks = append(d.blocks, draftBlock{kind: BlockComment, gap: d.gap, lines: d.comment, marks: d.marks})
+		d.gap = false
+	}
+	d.comment, d.marks = nil, nil
+}
+
+// isMark tells whether a comment's text is a decorator line or a rule of
+// opsctl's. In an example an @ may as well begin a name: @acme, an npm scope.
+func isMark(body string) bool {
+	if strings.HasPrefix(body, "opsctl:") {
+		return true
+	}
+	name, ok := strings.CutPrefix(body, "@")
+	end := 0
+	for end < len(name) && isWord(name[end]) {
+		end++
+	}
+	if !ok || end == 0 || end < len(name) && strings.IndexByte(" \t=(", name[end]) < 0 {
+		return false
+	}
+	return known(name[:end], true) != 0 || known(name[:end], false) != 0
+}
+
+// balanced tells whether every bracket of a decorator line is closed; brackets in quotes do not count.
+func balanced(text string) bool {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote || c == '\n' {
+				quote = 0
+			}
+		case strings.IndexByte("'\"`", c) >= 0:
+			quote = c
+		case c == '(' || c == '[' || c == '{':
+			depth++
+		case c == ')' || c == ']' || c == '}':
+			depth--
+		}
+	}
+	return depth <= 0
+}
+
+// commentedOut recognises "# KEY=value", the way to show an optional variable,
+// and not a sentence with an equals sign in it.
+func commentedOut(line string) (key, rest string, ok bool) {
+	body := strings.TrimLeft(line, "#")
+	body = strings.TrimPrefix(strings.TrimPrefix(body, " "), "export ")
+	key, rest, ok = strings.Cut(body, "=")
+	if !ok || !isUpperKey(key) {
+		return "", "", false
+	}
+	v := strings.TrimSpace(rest)
+	if v == "" || strings.IndexByte("'\"`#", v[0]) >= 0 {
+		return key, rest, true
+	}
+	value, _, _ := strings.Cut(v, " #")
+	return key, rest, !strings.ContainsAny(strings.TrimSpace(value), " \t")
+}
+
+// isUpperKey reports whether a text is a variable's name in capitals.
+func isUpperKey(s string) bool {
+	return s != "" && (s[0] == '_' || s[0] >= 'A' && s[0] <= 'Z') &&
+		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" && strings.Trim(s, "_0123456789") != ""
+}
+
+// byteCol is the byte offset of a column in a line.
+func byteCol(line string, col int) int {
+	n := 0
+	for i := range line {
+		if n++; n == col {
+			return i
+		}
+	}
+	return len(line)
+}
+
+// drafts lists the variables.
+func drafts(blocks []draftBlock) []*draft {
+	var out []*draft
+	for _, b := range blocks {
+		if b.item != nil {
+			out = append(out, b.item)
+		}
+	}
+	return out
+}
+
+// onlyNames tells whether a file gives no key a value: then it is a list of
+// what has to be set, and an empty line says nothing about what is optional.
+func onlyNames(ds []*draft) bool {
+	return !slices.ContainsFunc(ds, func(d *draft) bool { return !d.off && d.value != "" })
+}
+
+// wanted tells whether a variable has to have a value.
+func (d *draft) wanted(names bool) bool {
+	if said, required := d.said(); said {
+		return required
+	}
+	return !d.off && (names || d.value != "")
+}
+
+// said looks for a comment that says outright whether a variable is required:
+// "Required.", "(optional)", and no sentence that has the word in it.
+func (d *draft) said() (said, required bool) {
+	for _, line := range d.lines {
+		low := strings.ToLower(strings.TrimLeft(line, "# \t"))
+		for _, word := range []string{"optional", "required", "mandatory"} {
+			after, first := strings.CutPrefix(low, word)
+			next, _, _ := strings.Cut(strings.TrimLeft(after, " "), " ")
+			outright := first && (after == "" || !isWord(after[0])) && !slices.Contains(conditions, strings.Trim(next, ":,.;"))
+			if outright || strings.Contains(low, "("+word+")") || strings.Contains(low, "["+word+"]") {
+				return true, word != "optional" && !d.off
+			}
+		}
+	}
+	return false, false
+}
+
+// conditions after "required" say that it is so under some conditions only.
+var conditions = []string{"if", "when", "for", "in", "only", "by", "unless", "to", "on"}

@@ -1,0 +1,220 @@
+package envcheck
+
+import (
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Words of a name that say that it holds a secret, and words that say that it
+// is a setting of one: JWT_TOKEN_TTL, PASSWORD_MIN_LENGTH, ENABLE_PASSWORD_LOGIN.
+var (
+	secretNameWords = []string{"SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PRIVATE", "CREDENTIAL", "APIKEY"}
+	secretNameParts = []string{"KEY", "KEYS", "DSN", "SALT", "PASS", "PWD", "PW", "PIN", "HASH", "SIGNATURE", "SEED", "MNEMONIC", "JWT", "COOKIE", "AUTH"}
+	tameNameParts   = []string{"MIN", "MAX", "LIMIT", "COUNT", "TTL", "EXPIRES", "EXPIRE", "EXPIRY", "EXPIRATION", "TIMEOUT", "LENGTH",
+		"LIFETIME", "AGE", "ROUNDS", "ENABLE", "ENABLED", "DISABLE", "DISABLED", "ALLOW", "ALLOWED", "REQUIRE", "REQUIRED", "USE", "IS", "HAS", "SKIP", "PORT", "PATH", "FILE", "DIR"}
+)
+
+// secretName tells whether a variable holds a secret by its name.
+func secretName(key string) bool {
+	up := strings.ToUpper(key)
+	if publicPrefix(up) != "" || strings.Contains(up, "PUBLISHABLE") || strings.HasSuffix(up, "SENTRY_DSN") {
+		return false
+	}
+	parts := strings.FieldsFunc(up, func(r rune) bool { return r == '_' || r == '.' || r == '-' })
+	if slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(tameNameParts, p) }) {
+		return false
+	}
+	return slices.ContainsFunc(secretNameWords, func(w string) bool { return strings.Contains(up, w) }) ||
+		slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(secretNameParts, p) })
+}
+
+// publicPrefixes are what frameworks inline into the browser bundle.
+var publicPrefixes = []string{"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_", "EXPO_PUBLIC_", "GATSBY_", "PUBLIC_"}
+
+func publicPrefix(key string) string {
+	for _, p := range publicPrefixes {
+		if strings.HasPrefix(key, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// weakPasswords are what examples use for a database on the developer's own machine.
+var weakPasswords = []string{"postgres", "password", "pass", "secret", "root", "admin", "test", "dev", "user", "app", "mysql", "redis", "guest",
+	"local", "localhost", "example", "username", "mongo", "minio", "minioadmin", "rabbitmq", "pw", "password123", "db", "unused", "dummy"}
+
+// secretParam finds a secret in a connection string or a query: Password=...
+var secretParam = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|pwd|token|secret|key|sig(?:nature)?|auth)\s*[=:]\s*[^&;\s]`)
+})
+
+// exampleFit tells whether a value of an example may be shown as one. A real
+// secret does not get into a file that is committed, and no placeholder does either.
+func exampleFit(key, v string) bool {
+	if v == "" || len(v) > 200 || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return false
+	}
+	secret := secretName(key)
+	low := strings.ToLower(v)
+	switch {
+	case isPlaceholder(v, secret):
+		return false
+	case secret:
+		return slices.Contains(weakPasswords, low)
+	case strings.HasPrefix(v, "pk_test_") && secretKind(key, v) == "":
+		return true // publishable, and of a test instance
+	case hasURLPassword(v):
+		return weakURL(v)
+	case secretKind(key, v) != "" || mayBeRandom(v):
+		return false
+	case strings.Contains(v, "://"):
+		u, err := url.Parse(v)
+		return err != nil || !secretParam().MatchString(u.RawQuery)
+	}
+	return !secretParam().MatchString(v)
+}
+
+// weakURL reports a URL with a password that protects nothing: a word of every
+// example, at a host of the developer's machine or of a compose file.
+func weakURL(v string) bool {
+	u, err := url.Parse(v)
+	if err != nil || secretParam().MatchString(u.RawQuery) || !isLoopback(u.Hostname()) && strings.Contains(u.Hostname(), ".") {
+		return false
+	}
+	pass, _ := u.User.Password()
+	low := strings.ToLower(pass)
+	return slices.Contains(weakPasswords, low) || len(low) < 12 && !strings.ContainsAny(low, "0123456789") && strings.EqualFold(low, u.User.Username())
+}
+
+// mayBeRandom tells whether a part of a text was made by a machine: a key, a
+// token, a hash. It errs on the side of yes.
+func mayBeRandom(s string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return !isWord(byte(r&0x7f)) && r != '-' && r != '+' && r != '=' || r > 0x7f }), randomRun)
+}
+
+func randomRun(s string) bool {
+	var lower, upper, digit, sep, turns int
+	hex, kind := true, 0
+	for i := 0; i < len(s); i++ {
+		now := 0
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digit++
+			now = 1
+		case c >= 'a' && c <= 'z':
+			lower++
+			now = 2
+			hex = hex && c <= 'f'
+		case c >= 'A' && c <= 'Z':
+			upper++
+			now = 3
+			hex = hex && c <= 'F'
+		default:
+			sep++
+		}
+		if now != kind && i > 0 {
+			turns++
+		}
+		kind = now
+	}
+	n := len(s)
+	switch {
+	case n < 12:
+		return false
+	case sep == 0 && digit == n, hex && n >= 16 && digit > 0:
+		return true
+	case n >= 16 && turns*4 >= n && digit > 0: // changes of kind every few characters
+		return true
+	case n >= 20 && sep == 0 && (digit > 1 || lower > 0 && upper > 0 && turns*3 >= n):
+		return true
+	case n >= 20 && sep == 0 && lower+upper == n && (lower == 0 || upper == 0):
+		return entropy(s) > 3.4
+	}
+	return n >= 24 && lower > 0 && upper > 0 && digit > 1
+}
+
+// entropy is the entropy of a text in bits a character.
+func entropy(s string) float64 {
+	var counts [256]int
+	for i := 0; i < len(s); i++ {
+		counts[s[i]]++
+	}
+	h := 0.0
+	for _, n := range counts {
+		if n > 0 {
+			p := float64(n) / float64(len(s))
+			h -= p * math.Log2(p)
+		}
+	}
+	return h
+}
+
+// scrubber takes secrets out of comments.
+type scrubber struct {
+	hidden []string // values that were not taken over
+	strict bool     // the file holds real values
+}
+
+// hide remembers a value that must not be shown, and what stands in it between quotes and in a URL.
+func (s *scrubber) hide(v string) {
+	if v = strings.TrimSpace(v); len(v) >= 6 {
+		s.hidden = append(s.hidden, v)
+	}
+	if u, err := url.Parse(v); err == nil && u.User != nil {
+		if pass, _ := u.User.Password(); len(pass) >= 4 && !slices.Contains(weakPasswords, strings.ToLower(pass)) {
+			s.hidden = append(s.hidden, pass)
+		}
+	}
+}
+
+const scrubbed = "***"
+
+// line is a comment line without what looks like a secret in it.
+func (s *scrubber) line(line string) string {
+	if strings.Contains(line, "-----BEGIN") || strings.Contains(line, "-----END") {
+		return "# " + scrubbed
+	}
+	if s.strict && secretParam().MatchString(line) {
+		line = secretParam().ReplaceAllString(line, scrubbed+" ")
+		line, _, _ = strings.Cut(line, scrubbed)
+		return line + scrubbed
+	}
+	var out strings.Builder
+	for len(line) > 0 {
+		end := strings.IndexAny(line, " \t")
+		if end < 0 {
+			end = len(line)
+		}
+		out.WriteString(s.word(line[:end]))
+		next := end
+		for next < len(line) && isBlank(line[next]) {
+			next++
+		}
+		out.WriteString(line[end:next])
+		line = line[next:]
+	}
+	return out.String()
+}
+
+func (s *scrubber) word(w string) string {
+	core := strings.Trim(w, "\"'`()[]{}<>,;.#")
+	if core == "" {
+		return w
+	}
+	at := strings.Index(w, core)
+	for _, piece := range append([]string{core}, strings.FieldsFunc(core, func(r rune) bool { return strings.ContainsRune("=:,;|\"'`()<>?&", r) })...) {
+		if secretKind("", piece) != "" && !weakURL(piece) {
+			return w[:at] + scrubbed + w[at+len(core):]
+		}
+	}
+	link := strings.HasPrefix(core, "http://") || strings.HasPrefix(core, "https://")
+	if mayBeRandom(core) && (s.strict || !link && !strings.HasPrefix(core, "pk_test_")) {
+		return w[:at] + scrubbed + w[at+len(core):]
+	}
+	return w
+}
