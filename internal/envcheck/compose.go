@@ -3,8 +3,6 @@ package envcheck
 import (
 	"strings"
 	"unicode"
-
-	"github.com/compose-spec/compose-go/v2/template"
 )
 
 // readCompose reads by the rules of compose-go's dotenv parser, one statement
@@ -12,19 +10,19 @@ import (
 func readCompose(name, text string, outer map[string]string) (*File, error) {
 	f := &File{Name: name, Vars: map[string]string{}}
 	s := &composeScanner{src: newSource(name, text), t: text}
-	lookup := func(key string) (string, bool) {
+	x := &composeExpander{work: maxComposeWork + 4*len(text), lookup: func(key string) (string, bool) {
 		if v, ok := outer[key]; ok {
 			return v, true
 		}
 		v, ok := f.Vars[key]
 		return v, ok
-	}
+	}}
 	var first error
 	for s.next() {
 		e := s.entry
 		reason := s.reason
 		if reason == "" {
-			v, ok, err := composeEntry(e, outer, lookup)
+			v, ok, err := x.entry(e, outer)
 			if ok {
 				e.Value = v
 				f.Vars[e.Key] = v
@@ -44,13 +42,13 @@ func readCompose(name, text string, outer map[string]string) (*File, error) {
 	return f, first
 }
 
-// composeEntry gives an entry's value; false for a bare key that the outer environment lacks.
-func composeEntry(e Entry, outer map[string]string, lookup template.Mapping) (string, bool, error) {
+// entry gives an entry's value; false for a bare key that the outer environment lacks.
+func (x *composeExpander) entry(e Entry, outer map[string]string) (string, bool, error) {
 	if e.Bare {
 		v, ok := outer[e.Key]
 		return v, ok, nil
 	}
-	v, err := composeValue(e, lookup)
+	v, err := x.value(e)
 	return v, err == nil, err
 }
 
@@ -102,6 +100,10 @@ func (s *composeScanner) key(start int) {
 	i := start
 	if rest := strings.TrimPrefix(s.t[i:], "export"); len(rest) < len(s.t)-i && rest != "" && strings.IndexByte(" \t\n\f\r", rest[0]) >= 0 {
 		i = len(s.t) - len(strings.TrimLeftFunc(rest, composeSpace))
+	}
+	if i == len(s.t) {
+		s.reason = "nothing follows export"
+		return
 	}
 	for off, r := range s.t[i:] {
 		switch {

@@ -15,30 +15,36 @@ import (
 
 const (
 	// maxComposeNesting bounds ${ inside ${.
-	maxComposeNesting = 50
-	// maxComposeWork bounds references times length of one value: compose-go's
-	// pattern runs to the last brace of the line and starts again behind the first.
-	maxComposeWork = 256 << 20
+	maxComposeNesting = 2000
+	// maxComposeWork bounds the bytes that the pattern looks at in one file: it runs
+	// to the last brace of the line, and starts again behind the first.
+	maxComposeWork = 64 << 20
 )
 
 // Why compose refuses a value. No reason holds a part of the value.
 var (
 	errMalformed = errors.New("the value cannot be expanded: a ${...} is malformed")
 	errMissing   = errors.New("a ${NAME:?...} refers to a variable that is missing")
-	errTooDeep   = errors.New("references are nested too deeply")
-	errTooMany   = errors.New("the value is too long for its number of references")
+	errTooDeep   = errors.New("references are nested more than "+strconv.Itoa(maxComposeNesting)+" deep")
+	errTooMany   = errors.New("the references of the file are too many for the length of its values")
 )
 
-// composeValue is what compose makes of a value as written.
-func composeValue(e Entry, lookup template.Mapping) (string, error) {
+// composeExpander replaces references as compose does.
+type composeExpander struct {
+	lookup template.Mapping
+	work   int // bytes that may still be looked at
+}
+
+// value is what compose makes of a value as written.
+func (x *composeExpander) value(e Entry) (string, error) {
 	if e.Quote == 0 {
-		return composeExpand(e.Raw, lookup, 0)
+		return x.expand(e.Raw, 0)
 	}
 	inner := unescapeQuote(e.Raw[1:len(e.Raw)-1], e.Quote)
 	if e.Quote == '\'' {
 		return inner, nil
 	}
-	return composeExpand(composeEscapes(inner), lookup, 0)
+	return x.expand(composeEscapes(inner), 0)
 }
 
 // unescapeQuote drops the backslash of an escaped quote and keeps all others.
@@ -102,26 +108,26 @@ func octal(digits string) string {
 	return `\` + digits
 }
 
-// composeExpand replaces $NAME, ${NAME} and ${NAME<operator>text}.
-func composeExpand(s string, lookup template.Mapping, depth int) (string, error) {
-	dollars := strings.Count(s, "$")
+// expand replaces $NAME, ${NAME} and ${NAME<operator>text}.
+func (x *composeExpander) expand(s string, depth int) (string, error) {
 	switch {
-	case dollars == 0:
+	case strings.IndexByte(s, '$') < 0:
 		return s, nil
 	case depth > maxComposeNesting:
 		return "", errTooDeep
-	case dollars*len(s) > maxComposeWork:
-		return "", errTooMany
 	}
 	var b strings.Builder
 	for {
+		if x.work -= len(s); x.work < 0 {
+			return "", errTooMany
+		}
 		m := template.DefaultPattern.FindStringIndex(s)
 		if m == nil {
 			b.WriteString(s)
 			return b.String(), nil
 		}
 		b.WriteString(s[:m[0]])
-		v, used, err := composeReference(s[m[0]:m[1]], lookup, depth)
+		v, used, err := x.reference(s[m[0]:m[1]], depth)
 		if err != nil {
 			return "", err
 		}
@@ -133,9 +139,9 @@ func composeExpand(s string, lookup template.Mapping, depth int) (string, error)
 // operators in the order in which compose-go looks for them at one place.
 var composeOperators = []string{":?", "?", ":-", "-", ":+", "+"}
 
-// composeReference replaces one match of the pattern. It gives the value and
-// how much of the match it stands for.
-func composeReference(match string, lookup template.Mapping, depth int) (string, int, error) {
+// reference replaces one match of the pattern. It gives the value and how much of
+// the match it stands for.
+func (x *composeExpander) reference(match string, depth int) (string, int, error) {
 	ref := match
 	if end := closingBrace(match); end >= 0 {
 		ref = match[:end+1]
@@ -151,7 +157,7 @@ func composeReference(match string, lookup template.Mapping, depth int) (string,
 	case get("escaped") != "":
 		return "$", len(match), nil
 	case get("named") != "":
-		v, _ := lookup(get("named"))
+		v, _ := x.lookup(get("named"))
 		return v, len(match), nil
 	case get("braced") == "":
 		return "", 0, errMalformed
@@ -159,11 +165,11 @@ func composeReference(match string, lookup template.Mapping, depth int) (string,
 	body := get("braced")
 	op := composeOperator(match)
 	if !strings.Contains(body, op) || op == "" {
-		v, _ := lookup(body)
+		v, _ := x.lookup(body)
 		return v, len(match), nil // what follows the brace is lost, as in compose-go
 	}
 	name, arg, _ := strings.Cut(body, op)
-	v, err := applyOperator(op, name, arg, lookup, depth)
+	v, err := x.operator(op, name, arg, depth)
 	return v, len(ref), err
 }
 
@@ -178,8 +184,9 @@ func composeOperator(match string) string {
 	return best
 }
 
-func applyOperator(op, name, arg string, lookup template.Mapping, depth int) (string, error) {
-	v, set := lookup(name)
+// operator applies what stands behind a name in braces.
+func (x *composeExpander) operator(op, name, arg string, depth int) (string, error) {
+	v, set := x.lookup(name)
 	if strings.HasPrefix(op, ":") {
 		set = set && v != ""
 	}
@@ -188,10 +195,10 @@ func applyOperator(op, name, arg string, lookup template.Mapping, depth int) (st
 		if set {
 			return v, nil
 		}
-		return composeExpand(arg, lookup, depth+1)
+		return x.expand(arg, depth+1)
 	case '+':
 		if set {
-			return composeExpand(arg, lookup, depth+1)
+			return x.expand(arg, depth+1)
 		}
 		return v, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/sirupsen/logrus"
 )
 
 // seeds are inputs that once were, or might be, trouble.
@@ -75,22 +77,35 @@ func FuzzReaders(f *testing.F) {
 // FuzzComposeAgreesWithComposeGo holds the compose reader to compose-go's own.
 func FuzzComposeAgreesWithComposeGo(f *testing.F) {
 	addCases(f)
-	outer := map[string]string{"OUT": "o", "EMPTY": "", "A": "outer"}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Count(text, "$") > 40 {
-			return // beyond it limits of our own may apply
-		}
-		want := map[string]string{}
-		lookup := func(k string) (string, bool) { v, ok := outer[k]; return v, ok }
-		werr := dotenv.ParseWithFormat(strings.NewReader(text), "f", want, lookup, "")
-		got, gerr := Read(Compose, "f", []byte(text), outer)
-		if (werr != nil) != (gerr != nil) {
-			t.Fatalf("%q: compose-go says %v, this reader %v", text, werr, gerr)
-		}
-		if werr == nil && !maps.Equal(want, got.Vars) {
-			t.Fatalf("%q:\ncompose-go  %q\nthis reader %q", text, want, got.Vars)
+		if strings.Count(text, "$") <= 40 { // beyond it limits of our own may apply
+			agreesWithComposeGo(t, text)
 		}
 	})
+}
+
+// TestComposeAgreesWithComposeGo does the same on generated inputs.
+func TestComposeAgreesWithComposeGo(t *testing.T) {
+	for _, text := range append(generated(5000), seeds...) {
+		agreesWithComposeGo(t, text)
+	}
+	agreesWithComposeGo(t, "A="+strings.Repeat("${B:-", 1000)+"x"+strings.Repeat("}", 1000))
+}
+
+func agreesWithComposeGo(t *testing.T, text string) {
+	t.Helper()
+	logrus.SetOutput(io.Discard) // compose-go logs each variable that is not set
+	outer := map[string]string{"OUT": "o", "EMPTY": "", "A": "outer"}
+	want := map[string]string{}
+	lookup := func(k string) (string, bool) { v, ok := outer[k]; return v, ok }
+	werr := dotenv.ParseWithFormat(strings.NewReader(text), "f", want, lookup, "")
+	got, gerr := Read(Compose, "f", []byte(text), outer)
+	if (werr != nil) != (gerr != nil) {
+		t.Fatalf("%q: compose-go says %v, this reader %v", text, werr, gerr)
+	}
+	if werr == nil && !maps.Equal(want, got.Vars) {
+		t.Fatalf("%q:\ncompose-go  %q\nthis reader %q", text, want, got.Vars)
+	}
 }
 
 func FuzzPortable(f *testing.F) {
