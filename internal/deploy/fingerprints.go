@@ -4,12 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opsctl/opsctl/internal/platform"
 )
@@ -25,6 +27,7 @@ type Fingerprints struct {
 type fingerprintFile struct {
 	Key     []byte                 `json:"key"`
 	Secrets map[string]fingerprint `json:"secrets"`
+	Unset   []string               `json:"unset,omitempty"` // unset here, and instances may still have them
 }
 
 type fingerprint struct {
@@ -59,9 +62,9 @@ func OpenFingerprints(dir string) (*Fingerprints, error) {
 
 // Compare says how wanted values stand against the secrets that the platform has.
 func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret) map[string]SecretChange {
-	digests := map[string]string{}
+	digests, values := map[string]string{}, map[string]*string{}
 	for _, s := range have {
-		digests[s.Name] = s.Digest
+		digests[s.Name], values[s.Name] = s.Digest, s.Value
 	}
 	out := map[string]SecretChange{}
 	for name, value := range wanted {
@@ -70,6 +73,13 @@ func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret)
 		switch {
 		case !set:
 			out[name] = SecretNew
+		case values[name] != nil && *values[name] == value:
+			out[name] = SecretSame
+			if ours && known.Staged && hmac.Equal(known.MAC, f.mac(name, value)) {
+				out[name] = SecretStaged
+			}
+		case values[name] != nil:
+			out[name] = SecretChanged
 		case !ours || known.Digest != digest:
 			out[name] = SecretUnknown
 		case !hmac.Equal(known.MAC, f.mac(name, value)):
@@ -91,6 +101,33 @@ func (f *Fingerprints) Save(values map[string]string, have []platform.Secret, st
 			f.data.Secrets[s.Name] = fingerprint{MAC: f.mac(s.Name, value), Digest: s.Digest, Staged: staged}
 		}
 	}
+	if !staged {
+		f.data.Unset = nil // the instances were made anew
+	}
+	return f.write()
+}
+
+// Forget drops secrets that were unset, and remembers that instances which run may
+// still have them.
+func (f *Fingerprints) Forget(names []string) error {
+	for _, name := range names {
+		delete(f.data.Secrets, name)
+		if !slices.Contains(f.data.Unset, name) {
+			f.data.Unset = append(f.data.Unset, name)
+		}
+	}
+	slices.Sort(f.data.Unset)
+	return f.write()
+}
+
+// Unset lists the secrets that were unset here since the last deploy, and stayed so.
+func (f *Fingerprints) Unset(have []platform.Secret) []string {
+	return slices.DeleteFunc(slices.Clone(f.data.Unset), func(name string) bool {
+		return slices.ContainsFunc(have, func(s platform.Secret) bool { return s.Name == name })
+	})
+}
+
+func (f *Fingerprints) write() error {
 	out, err := json.Marshal(f.data)
 	if err != nil {
 		return err
@@ -100,6 +137,22 @@ func (f *Fingerprints) Save(values map[string]string, have []platform.Secret, st
 	}
 	return nil
 }
+
+// there is the short form of the value that the platform has, where it is known.
+func (f *Fingerprints) there(s platform.Secret) string {
+	known, ours := f.data.Secrets[s.Name]
+	switch {
+	case s.Value != nil:
+		return short(f.mac(s.Name, *s.Value))
+	case ours && known.Digest == s.Digest:
+		return short(known.MAC)
+	default:
+		return ""
+	}
+}
+
+// short is a hash for people.
+func short(mac []byte) string { return hex.EncodeToString(mac[:4]) }
 
 func (f *Fingerprints) mac(name, value string) []byte {
 	h := hmac.New(sha256.New, f.data.Key)

@@ -19,7 +19,8 @@ type Desired struct {
 	Release  platform.Release
 	Command  []string                // the release command; empty for none
 	Postgres *platform.DatabaseSpec  // nil when the app has no managed database
-	Secrets  map[string]SecretChange // what would be staged, by name
+	Secrets  map[string]SecretChange // how they stand, by name
+	Unset    []string                // secrets that were unset, and that instances may still have
 }
 
 // SecretChange says how a wanted secret stands against the platform's.
@@ -32,7 +33,7 @@ const (
 	SecretNew     SecretChange = "new"
 	SecretChanged SecretChange = "changed"
 	SecretUnknown SecretChange = "unknown"
-	SecretStaged  SecretChange = "staged" // set, but by a deploy that was not finished
+	SecretStaged  SecretChange = "staged" // set, by env push or a deploy that was not finished: no instance has it yet
 )
 
 // Observed is what runs.
@@ -91,6 +92,9 @@ func Plan(want Desired, have Observed) []Change {
 		})
 	}
 	changes = append(changes, planSecrets(want.Secrets)...)
+	for _, name := range want.Unset {
+		changes = append(changes, Change{Action: Delete, Object: "secret", Name: name, Reason: "it is unset, and instances may still have it"})
+	}
 	var current *platform.Release
 	if have.State != nil {
 		current = have.State.Current
@@ -114,7 +118,7 @@ func planSecrets(secrets map[string]SecretChange) []Change {
 		case SecretChanged:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "its value changed"})
 		case SecretStaged:
-			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it was set by a deploy that was not finished"})
+			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it is set, and no instance has it yet"})
 		case SecretUnknown:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it was not set from this machine, so it cannot be compared"})
 		}

@@ -47,6 +47,9 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 		App: req.App.Name, Release: want, Command: req.Command, Postgres: p.Request.Postgres,
 		Secrets: p.prints.Compare(p.secrets, p.platformSecrets()),
 	}
+	if s := p.Observed.State; s != nil && s.Current != nil {
+		p.desired.Unset = p.prints.Unset(s.Secrets)
+	}
 	p.Changes = Plan(p.desired, p.Observed)
 	return p, nil
 }

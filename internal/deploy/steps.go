@@ -123,10 +123,11 @@ func (r *run) openRelease(ctx context.Context) (string, error) {
 }
 
 // changedSecrets are the names of the secrets whose values are not known to be set.
+// One that is set and waits for a roll-out is none of them.
 func (r *run) changedSecrets() []string {
 	var names []string
 	for name, change := range r.p.prints.Compare(r.p.secrets, r.p.platformSecrets()) {
-		if change != SecretSame {
+		if change != SecretSame && change != SecretStaged {
 			names = append(names, name)
 		}
 	}
