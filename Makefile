@@ -8,6 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 MAX_BINARY := 31457280 # 30 MiB
 FUZZTIME ?= 10s
+FUZZDIRS ?=
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,7 +44,7 @@ fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
 
 bench: build ## Run the benchmarks
-	go test -run '^$$' -bench . -benchtime 1s ./...
+	OPSCTL_NPM=$$(scripts/npm.sh) go test -run '^$$' -bench . -benchtime 1s ./...
 
 containers: ## Build the examples' images and run them, with Docker
 	@scripts/containers.sh
@@ -55,8 +56,9 @@ golden: ## Write the golden files anew, to be read with git diff
 	go test $$(grep -rl '"update"' --include='*_test.go' internal cmd | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 	UPDATE_SCRIPTS=1 go test ./cmd/opsctl -run TestScripts
 
-fuzz: ## Run each fuzz target for FUZZTIME
-	@scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## Run each fuzz target, or those of FUZZDIRS, for FUZZTIME
+	@mkdir -p build
+	@scripts/fuzz.sh $(FUZZTIME) $(FUZZDIRS)
 
 clean: ## Remove what was built
 	rm -rf bin build dist
