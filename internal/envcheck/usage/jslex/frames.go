@@ -119,6 +119,14 @@ const maxRetries = 20
 // that does not end, the rest of the file is read without following any.
 func (l *lexer) retreat() {
 	keep := len(l.frames) - 1
+	switch {
+	case l.markup && l.pos >= len(l.src): // the end, whatever is open
+		l.frames = nil
+		return
+	case l.markup:
+		l.pop() // a tag that is none, and text from here on
+		return
+	}
 	if l.retries++; l.frames[keep].kind != inTag || l.retries > maxRetries {
 		keep, l.loose, l.jsx = 0, true, false
 	}
@@ -147,12 +155,25 @@ func Scan(src string, jsx bool) (out []Token, loose bool) {
 	if err := l.run(); err != nil { // which only Lex has
 		return nil, true
 	}
-	matchBrackets(l.out)
+	MatchBrackets(l.out)
 	return l.out, l.loose
 }
 
-// matchBrackets pairs brackets. One that fits nothing stays alone.
-func matchBrackets(toks []Token) {
+// ScanMarkup is Scan for text in which only what is in braces is code, as in the
+// templates of Svelte and Astro. Elements need not end.
+func ScanMarkup(src string) []Token {
+	l := newLexer(src)
+	l.tolerant, l.jsx, l.markup = true, true, true
+	l.push(inElement, 0)
+	if err := l.run(); err != nil {
+		return nil
+	}
+	MatchBrackets(l.out)
+	return l.out
+}
+
+// MatchBrackets pairs brackets. One that fits nothing stays alone.
+func MatchBrackets(toks []Token) {
 	var open []int
 	braces := 0 // of those that are open
 	for i := range toks {

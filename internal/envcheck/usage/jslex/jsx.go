@@ -109,6 +109,7 @@ func (l *lexer) tag(f *frame) error {
 	case c == '"' || c == '\'': // of more than one line, and without escapes
 		n := strings.IndexByte(l.src[l.pos+1:], c)
 		if n < 0 {
+			l.end()
 			return l.unclosed(start)
 		}
 		l.pos += n + 2
@@ -142,10 +143,13 @@ func (l *lexer) children(f *frame) error {
 			case c == '/':
 				n := strings.IndexByte(l.src[l.pos:], '>')
 				if n < 0 {
+					l.end()
 					return l.unclosed(f.start)
 				}
 				l.pos += n + 1
-				l.pop()
+				if len(l.frames) > 1 || !l.markup {
+					l.pop()
+				}
 				l.emit(JSX, start)
 				return nil
 			case c == '>' || isWord(c):
@@ -154,5 +158,12 @@ func (l *lexer) children(f *frame) error {
 			}
 		}
 	}
-	return l.unclosed(f.start)
+	return l.unclosed(f.start) // the end
+}
+
+// end goes to the end of markup, in which nothing is read again.
+func (l *lexer) end() {
+	if l.markup {
+		l.pos = len(l.src)
+	}
 }

@@ -68,6 +68,7 @@ type lexer struct {
 
 	tolerant   bool // no errors
 	jsx        bool
+	markup     bool         // the file as a whole is the children of an element
 	loose      bool         // something could not be followed: no frames any more
 	retries    int          // tags that were none
 	reread     int          // bytes that were read again

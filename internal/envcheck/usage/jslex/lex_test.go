@@ -95,18 +95,24 @@ func FuzzScan(f *testing.F) {
 		f.Add(s, false)
 	}
 	f.Fuzz(func(t *testing.T, src string, jsx bool) {
-		end := 0
 		toks, _ := Scan(src, jsx)
-		for i, tok := range toks {
-			if tok.Start < end || tok.End <= tok.Start || tok.End > len(src) || src[tok.Start:tok.End] != tok.Text {
-				t.Fatalf("token %d %+v after %d", i, tok, end)
-			}
-			end = tok.End
-			if tok.Match >= 0 && toks[tok.Match].Match != i || tok.Parent >= i {
-				t.Fatalf("token %d %+v", i, tok)
-			}
-		}
+		inOrder(t, src, toks)
+		inOrder(t, src, ScanMarkup(src))
 	})
+}
+
+func inOrder(t *testing.T, src string, toks []Token) {
+	t.Helper()
+	end := 0
+	for i, tok := range toks {
+		if tok.Start < end || tok.End <= tok.Start || tok.End > len(src) || src[tok.Start:tok.End] != tok.Text {
+			t.Fatalf("token %d %+v after %d", i, tok, end)
+		}
+		end = tok.End
+		if tok.Match >= 0 && toks[tok.Match].Match != i || tok.Parent >= i {
+			t.Fatalf("token %d %+v", i, tok)
+		}
+	}
 }
 
 // No part of a file is read again and again: the worst that one can hold takes linear time.
@@ -117,7 +123,7 @@ func TestScanIsLinear(t *testing.T) {
 		if err := l.run(); err != nil {
 			t.Fatal(err)
 		}
-		matchBrackets(l.out)
+		MatchBrackets(l.out)
 		if l.reread > (maxRetries+4)*len(l.src) {
 			t.Errorf("%q: of %d bytes %d were read again", unit, len(l.src), l.reread)
 		}

@@ -1,0 +1,236 @@
+package usage
+
+import (
+	"strings"
+
+	"github.com/opsctl/opsctl/internal/envcheck/usage/jslex"
+)
+
+// value reads what is done with the environment, an expression from token to token.
+func (s *js) value(start, end int) {
+	form := s.form(start)
+	switch {
+	case (s.is(end, ".") || s.is(end, "?.")) && s.isIdent(end+1):
+		s.dotted(start, end+1, form)
+	case s.is(end, "?.") && s.is(end+1, "["):
+		s.indexed(start, end+1, form)
+	case s.is(end, "["):
+		s.indexed(start, end, form)
+	case s.is(start-1, "in") && s.lit(start-2) != "":
+		s.read(s.lit(start-2), start-2, Use{Form: form, Optional: true})
+	case s.parses(start):
+	case s.is(start-1, "=") && s.memberAssigned(start-2), s.is(start-1, "default"),
+		s.is(start-1, "...") || s.is(start-1, "return") || s.is(start-1, "in") || s.is(start-1, "of"),
+		s.is(s.parent(start), "(") && s.callee(s.parent(start)-1) && (s.is(start-1, "(") || s.is(start-1, ",")) && !s.checks(start, end),
+		s.is(start-1, ":") && s.is(s.parent(start), "{") && !s.schemaOption(start):
+		s.cannotKnow(Dynamic{Form: form, Whole: true, Client: s.client}, s.toks[start].Start)
+	}
+}
+
+// memberAssigned tells whether a.b.c, of which token i is the last, is what a value is
+// assigned to, and not a type.
+func (s *js) memberAssigned(i int) bool {
+	if !s.member(i) {
+		return false
+	}
+	for n := 0; s.member(i) && n < maxClimb; n++ {
+		i -= 2
+	}
+	return !s.is(i-1, ":") && !s.is(i-1, "|")
+}
+
+// form is how results name the object that is read.
+func (s *js) form(start int) string {
+	for i := start; i < len(s.toks) && i < start+6; i++ {
+		switch s.text(i) {
+		case "process":
+			return "process.env"
+		case "import":
+			return "import.meta.env"
+		case "Bun":
+			return "Bun.env"
+		}
+		for _, b := range s.bindings[s.text(i)] {
+			if b.form != "" {
+				return b.form
+			}
+		}
+	}
+	return "process.env"
+}
+
+func (s *js) parent(i int) int { return s.toks[i].Parent }
+
+// checks tells whether an argument is the condition of if or while.
+func (s *js) checks(start, end int) bool {
+	p := s.parent(start)
+	if p < 1 || !s.is(p, "(") || !s.is(end, ")") && !s.is(end, "&&") && !s.is(end, "||") {
+		return false
+	}
+	switch s.text(p - 1) {
+	case "if", "while":
+		return true
+	case "Boolean":
+		return s.is(end, ")")
+	}
+	return false
+}
+
+// dotted reads env.NAME.
+func (s *js) dotted(start, name int, form string) {
+	text := s.text(name)
+	if text == "hasOwnProperty" && s.is(name+1, "(") {
+		s.read(s.lit(name+2), name+2, Use{Form: form, Optional: true})
+		return
+	}
+	if s.is(name+1, "(") || !isName(text) || s.writes(start, name+1) {
+		return
+	}
+	s.read(text, name, s.context(start, name+1, form))
+}
+
+// indexed reads env["NAME"].
+func (s *js) indexed(start, open int, form string) {
+	closing := s.closing(open)
+	if closing < 0 || s.writes(start, closing+1) {
+		return
+	}
+	if closing == open+2 {
+		name := s.lit(open + 1)
+		if name == "" && s.isIdent(open+1) {
+			name = s.consts[s.text(open+1)]
+		}
+		if isName(name) {
+			s.read(name, open+1, s.context(start, closing+1, form))
+			return
+		}
+		if s.isIdent(open + 1) {
+			s.wrapper(open + 1)
+		}
+	}
+	s.cannotKnow(Dynamic{Form: form + "[...]", Client: s.client}, s.toks[start].Start)
+}
+
+// writes tells whether what is done with a variable is to set or to remove it.
+func (s *js) writes(start, end int) bool {
+	return s.is(end, "=") || s.is(start-1, "delete")
+}
+
+// context looks at what is around a read: a default, a check, or the claim that the
+// variable is there.
+func (s *js) context(start, end int, form string) Use {
+	u := Use{Form: form}
+	for s.is(start-1, "(") && s.is(end, ")") && !s.callee(start-2) {
+		start, end = start-1, end+1
+	}
+	switch s.text(end) {
+	case "??", "||", "??=", "||=", "&&", "?", "?.", "===", "!==", "==", "!=":
+		u.Optional = s.toks[end].Kind == jslex.Punct
+	case "!":
+		u.Asserted = !s.toks[end].Newline
+	case "as":
+		u.Asserted = s.is(end+1, "string") && !s.is(end+2, "|")
+	}
+	switch s.text(start - 1) {
+	case "!", "typeof", "===", "!==", "==", "!=":
+		u.Optional = true
+	}
+	u.Optional = u.Optional || s.checks(start, end)
+	return u
+}
+
+// read adds a use at the token that holds the name.
+func (s *js) read(name string, token int, u Use) {
+	u.Name, u.Client = name, s.client
+	s.use(u, s.offset(token))
+}
+
+// offset is where the name itself begins, in quotes or without.
+func (s *js) offset(token int) int {
+	t := &s.toks[token]
+	if t.Kind == jslex.Str || t.Kind == jslex.Opaque {
+		return t.Start + 1
+	}
+	return t.Start
+}
+
+// pattern reads { A, B: b, C = "c", ...rest } = process.env at its brace.
+func (s *js) pattern(open int) {
+	closing := s.closing(open)
+	if closing < 0 {
+		return
+	}
+	after := closing + 1
+	if s.is(after, ":") {
+		after = s.typeEnd(after+1, false)
+	}
+	if !s.is(after, "=") {
+		return
+	}
+	if name, end := s.wholeAt(after + 1); end > 0 {
+		s.done[name] = true
+		s.entries(open, closing, s.form(after+1))
+		return
+	}
+	if !s.isProcess(after+1) && !(s.is(after+1, "import") && s.is(after+3, "meta")) {
+		return
+	}
+	for j := open + 1; j < closing; j = s.next(j) {
+		if s.is(j, "env") && s.is(j+1, ":") && s.closing(j+2) > 0 && s.is(j+2, "{") {
+			s.entries(j+2, s.closing(j+2), "process.env")
+		}
+	}
+}
+
+// entries reads the keys of a pattern.
+func (s *js) entries(open, closing int, form string) {
+	for j := open + 1; j < closing; {
+		end, fallback := j, false
+		for end < closing && !s.is(end, ",") {
+			fallback = fallback || s.is(end, "=")
+			end = s.next(end)
+		}
+		name := s.lit(j)
+		if s.isIdent(j) {
+			name = s.text(j)
+		}
+		switch {
+		case s.is(j, "..."):
+			s.cannotKnow(Dynamic{Form: form, Whole: true, Client: s.client}, s.toks[j].Start)
+		case s.is(j, "["):
+			s.cannotKnow(Dynamic{Form: form + "[...]", Client: s.client}, s.toks[j].Start)
+		case name != "":
+			s.read(name, j, Use{Form: "{} = " + form, Optional: fallback})
+		}
+		j = end + 1
+	}
+}
+
+// deno reads Deno.env.get("NAME").
+func (s *js) deno(i int) {
+	if !s.is(i+3, ".") || !s.is(i+5, "(") {
+		return
+	}
+	switch method, name := s.text(i+4), s.lit(i+6); {
+	case method == "toObject":
+		s.cannotKnow(Dynamic{Form: "Deno.env", Whole: true}, s.toks[i].Start)
+	case method != "get" && method != "has":
+	case isName(name):
+		u := s.context(i, s.next(i+5), "Deno.env")
+		u.Optional = u.Optional || method == "has"
+		s.read(name, i+6, u)
+	default:
+		s.cannotKnow(Dynamic{Form: "Deno.env"}, s.toks[i].Start)
+	}
+}
+
+// nestConfig reads config.get("NAME") of NestJS, whose configuration is the environment.
+func (s *js) nestConfig(i int) {
+	owner, open := strings.ToLower(s.text(i-2)), i+1
+	if s.is(open, "<") { // get<string>("NAME")
+		open += 3
+	}
+	if name := s.lit(open + 1); s.is(open, "(") && isUpper(name) && strings.HasSuffix(strings.TrimSuffix(owner, "service"), "config") && strings.Contains(s.src, "@nestjs/config") {
+		s.read(name, open+1, Use{Form: "ConfigService", Optional: s.is(open+2, ",")})
+	}
+}

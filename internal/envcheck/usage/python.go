@@ -1,0 +1,439 @@
+package usage
+
+import "strings"
+
+// py is a Python file being read.
+type py struct {
+	*file
+	toks     []pyToken
+	names    map[string]pyMeaning // what a name of the module stands for
+	consts   map[string]string    // names of constants that hold a text; "" for one assigned twice
+	classes  map[string]*pyClass
+	wrappers map[string]int
+	imported map[int]bool // tokens of imports
+}
+
+// pyMeaning is what a name stands for.
+type pyMeaning int
+
+const (
+	pyOS        pyMeaning = iota + 1 // the module os
+	pyEnviron                        // os.environ
+	pyGetenv                         // os.getenv
+	pyEnvClass                       // Env of django-environ or environs, whose instances are called with a name
+	pyEnvModule                      // the module that has it
+	pyEnvCall                        // such an instance, or decouple's config
+)
+
+// scanPython reads a Python file.
+func (f *file) scanPython() {
+	if !strings.Contains(f.src, "env") && !strings.Contains(f.src, "config") && !strings.Contains(f.src, "Settings") && !f.hasKnown() {
+		return
+	}
+	p := &py{
+		file: f, toks: pyScan(f.src), names: map[string]pyMeaning{"os": pyOS}, consts: map[string]string{},
+		classes: map[string]*pyClass{}, wrappers: map[string]int{}, imported: map[int]bool{},
+	}
+	p.declarations()
+	for i := range p.toks {
+		p.at(i)
+	}
+	p.settings()
+	p.wrapped()
+	if len(f.known) > 0 {
+		for i, t := range p.toks {
+			if (t.kind == pyName || t.kind == pyString) && f.known[t.text] {
+				f.mention(t.text, formMention, p.offset(i))
+			}
+		}
+	}
+}
+
+func (p *py) is(i int, text string) bool {
+	return i >= 0 && i < len(p.toks) && p.toks[i].text == text && (p.toks[i].kind == pyName || p.toks[i].kind == pyPunct)
+}
+
+func (p *py) text(i int) string {
+	if i < 0 || i >= len(p.toks) {
+		return ""
+	}
+	return p.toks[i].text
+}
+
+func (p *py) isName(i int) bool { return i >= 0 && i < len(p.toks) && p.toks[i].kind == pyName }
+
+// lit is the text of a string, or of a constant of the module.
+func (p *py) lit(i int) string {
+	switch {
+	case i < 0 || i >= len(p.toks):
+		return ""
+	case p.toks[i].kind == pyString:
+		return p.toks[i].text
+	case p.toks[i].kind == pyName:
+		return p.consts[p.toks[i].text]
+	}
+	return ""
+}
+
+// declarations reads imports, constants and names for parts of the environment.
+func (p *py) declarations() {
+	for i := range p.toks {
+		t := &p.toks[i]
+		if t.kind != pyName || t.parent >= 0 {
+			continue
+		}
+		switch {
+		case t.first && t.text == "from":
+			p.fromImport(i)
+		case t.first && t.text == "import":
+			p.importModules(i)
+		case t.first && (p.is(i+1, "=") || p.is(i+1, ":")):
+			value := i + 2
+			if p.is(i+1, ":") { // NAME: str = "X"
+				for n := 0; n < 10 && value < len(p.toks) && !p.is(value, "=") && !p.toks[value].first; n++ {
+					value++
+				}
+				if !p.is(value, "=") {
+					continue
+				}
+				value++
+			}
+			p.assignment(i, value)
+		case t.first && t.text == "class":
+			p.class(i)
+		}
+	}
+}
+
+func (p *py) assignment(i, value int) {
+	name := p.text(i)
+	if _, again := p.consts[name]; again {
+		p.consts[name] = ""
+	} else if after := value + 1; value < len(p.toks) && p.toks[value].kind == pyString && (after >= len(p.toks) || p.toks[after].first) {
+		p.consts[name] = p.toks[value].text
+	} else {
+		p.consts[name] = ""
+	}
+	if end := p.environ(value); end > 0 && !p.is(end, ".") && !p.is(end, "[") {
+		p.names[name] = pyEnviron
+		return
+	}
+	// env = Env(...), environ.Env(...), config = Config(...)
+	if p.names[p.text(value)] == pyEnvClass && p.is(value+1, "(") {
+		p.names[name] = pyEnvCall
+	}
+	if p.names[p.text(value)] == pyEnvModule && p.is(value+1, ".") && p.is(value+3, "(") {
+		switch p.text(value + 2) {
+		case "Env", "FileAwareEnv", "Config":
+			p.names[name] = pyEnvCall
+		}
+	}
+}
+
+// fromImport reads from MODULE import NAME as OTHER, …
+func (p *py) fromImport(i int) {
+	j, module := i+1, ""
+	for ; j < len(p.toks) && !p.is(j, "import"); j++ {
+		if p.toks[j].first {
+			return
+		}
+		module += p.text(j)
+	}
+	for j++; j < len(p.toks); j++ {
+		if p.toks[j].first && p.toks[j].parent < 0 && !p.is(j, ")") {
+			return
+		}
+		p.imported[j] = true
+		if !p.isName(j) || p.is(j-1, "as") || p.is(j, "as") {
+			continue
+		}
+		bound := p.text(j)
+		if p.is(j+1, "as") {
+			bound = p.text(j + 2)
+		}
+		if kind := importedName(module, p.text(j)); kind != 0 {
+			p.names[bound] = kind
+		}
+	}
+}
+
+// importedName is what a name of a module stands for.
+func importedName(module, name string) pyMeaning {
+	switch module + "." + name {
+	case "os.environ":
+		return pyEnviron
+	case "os.getenv":
+		return pyGetenv
+	case "environ.Env", "environ.FileAwareEnv", "environs.Env", "environs.FileAwareEnv", "starlette.config.Config", "decouple.Config", "decouple.AutoConfig":
+		return pyEnvClass
+	case "decouple.config", "environs.env":
+		return pyEnvCall
+	}
+	// An instance that another module of the program has.
+	if name == "env" && module != "os" && module != "alembic" && module != "fabric.api" {
+		return pyEnvCall
+	}
+	return 0
+}
+
+// importModules reads import os, environ as e.
+func (p *py) importModules(i int) {
+	for j := i + 1; j < len(p.toks) && !p.toks[j].first; j++ {
+		p.imported[j] = true
+		bound := p.text(j)
+		if p.is(j+1, "as") {
+			bound = p.text(j + 2)
+		}
+		if !p.is(j-1, "import") && !p.is(j-1, ",") {
+			continue
+		}
+		switch p.text(j) {
+		case "os":
+			if !p.is(j+1, ".") {
+				p.names[bound] = pyOS
+			}
+		case "environ", "environs", "decouple":
+			p.names[bound] = pyEnvModule
+		}
+	}
+}
+
+// environ is the token behind os.environ at token i, or 0.
+func (p *py) environ(i int) int {
+	if !p.isName(i) || p.is(i-1, ".") {
+		return 0
+	}
+	switch p.names[p.text(i)] {
+	case pyOS:
+		if p.is(i+1, ".") && p.is(i+2, "environ") {
+			return i + 3
+		}
+	case pyEnviron:
+		return i + 1
+	}
+	return 0
+}
+
+// at reads the use that begins at a token.
+func (p *py) at(i int) {
+	if !p.isName(i) || p.is(i-1, ".") || p.imported[i] {
+		return
+	}
+	if end := p.environ(i); end > 0 {
+		p.environUse(i, end)
+		return
+	}
+	switch p.names[p.text(i)] {
+	case pyOS:
+		if p.is(i+1, ".") && p.is(i+2, "getenv") && p.is(i+3, "(") {
+			p.lookup(i, i+3, "os.getenv")
+		}
+	case pyGetenv:
+		if p.is(i+1, "(") {
+			p.lookup(i, i+1, "os.getenv")
+		}
+	case pyEnvCall:
+		p.envCall(i)
+	case pyEnvModule, pyEnvClass:
+		p.envScheme(i)
+	}
+}
+
+// environUse reads what is done with os.environ.
+func (p *py) environUse(start, end int) {
+	whole := func() { p.cannotKnow(Dynamic{Form: "os.environ", Whole: true}, p.toks[start].start) }
+	switch {
+	case p.is(end, "["):
+		closing := p.toks[end].match
+		switch {
+		case closing < 0 || p.is(closing+1, "=") || p.is(start-1, "del"):
+		case closing == end+2 && isName(p.lit(end+1)):
+			p.read(p.lit(end+1), end+1, Use{Form: "os.environ", Asserted: true})
+		default:
+			p.wrapper(end + 1)
+			p.cannotKnow(Dynamic{Form: "os.environ[...]"}, p.toks[start].start)
+		}
+	case p.is(end, ".") && p.is(end+2, "("):
+		switch p.text(end + 1) {
+		case "get", "pop", "setdefault", "__getitem__", "__contains__":
+			p.lookup(start, end+2, "os.environ")
+		case "update", "clear", "popitem":
+		default: // copy, items, keys, values
+			whole()
+		}
+	case p.is(start-1, "in") && (p.lit(start-2) != "" || p.is(start-2, "not") && p.lit(start-3) != ""):
+		at := start - 2
+		if p.is(at, "not") {
+			at--
+		}
+		p.read(p.lit(at), at, Use{Form: "os.environ", Optional: true})
+	case p.is(start-1, "=") && p.toks[start].parent < 0: // a name for it, see assignment
+	default:
+		whole()
+	}
+}
+
+// lookup reads a call whose first argument is a name, and whose second is a default.
+func (p *py) lookup(start, open int, form string) {
+	at := open + 1
+	if p.is(at, "key") && p.is(at+1, "=") {
+		at += 2
+	}
+	end := p.toks[open].match
+	name := p.lit(at)
+	if !isName(name) || !p.is(at+1, ")") && !p.is(at+1, ",") {
+		if p.isName(at) {
+			p.wrapper(at)
+		}
+		if end > open+1 {
+			p.cannotKnow(Dynamic{Form: form + "(...)"}, p.toks[start].start)
+		}
+		return
+	}
+	u := Use{Form: form, Optional: p.hasDefault(at, end)}
+	switch p.text(end + 1) {
+	case "or", "is", "==", "!=", "in":
+		u.Optional = true
+	}
+	if p.is(start-1, "not") || p.is(start-1, "if") && (p.is(end+1, ":") || p.is(end+1, "else")) {
+		u.Optional = true
+	}
+	p.read(name, at, u)
+}
+
+// hasDefault tells whether an argument that is no None follows the name at a token.
+func (p *py) hasDefault(at, end int) bool {
+	if !p.is(at+1, ",") {
+		return false
+	}
+	for j := at + 2; j < end; j++ {
+		switch {
+		case p.is(j, "default") && p.is(j+1, "="):
+			return true
+		case j == at+2 && !p.is(j+1, "="):
+			return !p.is(j, "None") && !p.is(j, ")")
+		}
+		if m := p.toks[j].match; m > j {
+			j = m
+		}
+	}
+	return false
+}
+
+// envCall reads env("X"), env.bool("X", default=…) and config("X").
+func (p *py) envCall(i int) {
+	open, method := i+1, ""
+	if p.is(open, ".") && p.isName(open+1) {
+		method, open = p.text(open+1), open+2
+	}
+	if !p.is(open, "(") || p.toks[open].match < 0 {
+		return
+	}
+	form := p.text(i) + "()"
+	name, at := p.lit(open+1), open+1
+	if p.is(at, "var") && p.is(at+1, "=") {
+		name, at = p.lit(at+2), at+2
+	}
+	if name == "" && p.toks[open].match == open+1 { // django-environ's own names
+		name = map[string]string{"db": "DATABASE_URL", "db_url": "DATABASE_URL", "cache": "CACHE_URL", "cache_url": "CACHE_URL", "email": "EMAIL_URL", "email_url": "EMAIL_URL", "search_url": "SEARCH_URL"}[method]
+		at = i
+	}
+	if !isUpper(name) || method == "read_env" || method == "prefixed" {
+		return
+	}
+	end := p.toks[open].match
+	optional := at != i && p.hasDefault(at, end)
+	if !optional && method == "" && p.is(at+1, ",") && !p.is(at+3, "=") {
+		optional = true
+	}
+	p.read(name, at, Use{Form: form, Optional: optional, Asserted: !optional})
+}
+
+// envScheme reads Env(DEBUG=(bool, False)).
+func (p *py) envScheme(i int) {
+	open := i + 1
+	if p.is(open, ".") {
+		open += 2
+	}
+	if !p.is(open, "(") {
+		return
+	}
+	for j := open + 1; j < p.toks[open].match; j++ {
+		if p.isName(j) && p.is(j+1, "=") && isUpper(p.text(j)) && (p.is(j-1, "(") || p.is(j-1, ",")) {
+			p.read(p.text(j), j, Use{Form: "Env()", Optional: p.is(j+2, "(")})
+		}
+		if m := p.toks[j].match; m > j {
+			j = m
+		}
+	}
+}
+
+func (p *py) read(name string, token int, u Use) {
+	u.Name = name
+	p.use(u, p.offset(token))
+}
+
+// offset is where a name begins, in quotes or without.
+func (p *py) offset(token int) int {
+	t := &p.toks[token]
+	if t.kind != pyString {
+		return t.start
+	}
+	quotes := 1 // at the end, and before it the text
+	if t.end-t.start >= len(t.text)+6 {
+		quotes = 3
+	}
+	return t.end - quotes - len(t.text)
+}
+
+// wrapper notes a function that reads the variable whose name is its parameter, the
+// name at token i.
+func (p *py) wrapper(i int) {
+	name := p.text(i)
+	for j := i; j >= 0 && j > i-200; j-- {
+		if !p.is(j, "def") || !p.toks[j].first || !p.is(j+2, "(") {
+			continue
+		}
+		n := 0
+		for k := j + 3; k < p.toks[j+2].match; k++ {
+			switch {
+			case p.is(k, ","):
+				n++
+			case p.is(k, name) && (p.is(k-1, "(") || p.is(k-1, ",")):
+				if p.is(j+3, "self") || p.is(j+3, "cls") {
+					n--
+				}
+				p.wrappers[p.text(j+1)] = n
+				return
+			}
+			if m := p.toks[k].match; m > k {
+				k = m
+			}
+		}
+		return
+	}
+}
+
+// wrapped reads the calls of such functions.
+func (p *py) wrapped() {
+	for i := range p.toks {
+		n, ok := p.wrappers[p.text(i)]
+		if !ok || !p.isName(i) || !p.is(i+1, "(") || p.is(i-1, "def") {
+			continue
+		}
+		for j := i + 2; j < p.toks[i+1].match; j++ {
+			if n == 0 {
+				if name := p.lit(j); isName(name) && (p.is(j+1, ",") || p.is(j+1, ")")) {
+					p.read(name, j, Use{Form: p.text(i) + "()", Optional: p.is(j+1, ",")})
+				}
+				break
+			}
+			if p.is(j, ",") {
+				n--
+			}
+			if m := p.toks[j].match; m > j {
+				j = m
+			}
+		}
+	}
+}
