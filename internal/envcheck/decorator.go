@@ -15,39 +15,51 @@ const (
 
 var rootDecorators = map[string]int{
 	"currentEnv": decUse, "envFlag": decUse, "defaultRequired": decUse, "defaultSensitive": decUse,
-	"import": decUse, "auditIgnorePaths": decUse,
-	"generate": decIgnore, "generateTypes": decIgnore, "redactLogs": decIgnore, "preventLeaks": decIgnore,
-	"encryptInjectedEnv": decIgnore, "disableProcessEnvInjection": decIgnore, "cache": decIgnore,
-	"defaultDynamic": decIgnore, "proxy": decIgnore,
-	"plugin": decRefuse, "setValuesBulk": decRefuse, "disable": decRefuse,
+	"import": decUse, "auditIgnorePaths": decUse, "disable": decUse,
+	"auditExtraPatterns": decIgnore, "redactLogs": decIgnore, "preventLeaks": decIgnore, "encryptInjectedEnv": decIgnore,
+	"disableProcessEnvInjection": decIgnore, "injectUndefinedAsEmpty": decIgnore, "cache": decIgnore,
+	"defaultDynamic": decIgnore, "proxyConfig": decIgnore, "proxy": decIgnore,
+	"generateTypes": decIgnore, "generateTsTypes": decIgnore, "generatePythonEnv": decIgnore, "generateRustEnv": decIgnore,
+	"generateGoEnv": decIgnore, "generatePhpEnv": decIgnore, "generateJavaEnv": decIgnore, "generateCsharpEnv": decIgnore,
+	"plugin": decRefuse, "setValuesBulk": decRefuse,
 }
 
 var itemDecorators = map[string]int{
 	"required": decUse, "optional": decUse, "sensitive": decUse, "public": decUse, "type": decUse,
 	"example": decUse, "docs": decUse, "docsUrl": decUse, "deprecated": decUse, "tag": decUse,
-	"auditIgnore": decUse, "internal": decUse,
-	"dynamic": decIgnore, "static": decIgnore, "icon": decIgnore, "placeholder": decIgnore, "proxy": decIgnore,
+	"auditIgnore": decUse, "internal": decUse, "dynamic": decUse, "static": decUse,
+	"icon": decIgnore, "placeholder": decIgnore, "proxy": decIgnore,
 }
 
-// noteDecorators are notes for people, which varlock only warns of.
-var noteDecorators = []string{"todo", "see", "note"}
-
 // repeatable decorators are written as calls and may stand several times.
-var repeatable = []string{"docs", "tag", "import", "plugin", "auditIgnorePaths", "setValuesBulk"}
+var repeatable = []string{"docs", "tag", "import", "plugin", "auditIgnorePaths", "auditExtraPatterns", "setValuesBulk", "proxy",
+	"generateTypes", "generateTsTypes", "generatePythonEnv", "generateRustEnv", "generateGoEnv", "generatePhpEnv", "generateJavaEnv", "generateCsharpEnv"}
+
+// fixedValues are what the value of some decorators may be; "text" is any text.
+var fixedValues = map[string][]string{
+	"disableProcessEnvInjection": {"true", "false"}, "injectUndefinedAsEmpty": {"true", "false"},
+	"cache": {"auto", "memory", "disk", "disabled"}, "defaultDynamic": {"true", "false", "inferFromSensitive"},
+	"defaultRequired": {"true", "false", "infer"}, "placeholder": {"text"}, "proxy": {"passthrough", "omit"},
+}
+
+// isNote reports a note for people, such as @todo, which varlock only warns of.
+func isNote(name string) bool {
+	switch strings.TrimSuffix(strings.ToLower(name), ":") {
+	case "todo", "see", "note":
+		return true
+	}
+	return false
+}
 
 // known says what is done with a root (or an item's) decorator, 0 for unknown.
 func known(name string, root bool) int {
-	table := itemDecorators
-	if root {
-		table = rootDecorators
-		switch {
-		case strings.HasPrefix(name, "generate"), strings.HasPrefix(name, "proxy"):
-			return decIgnore
-		case strings.HasPrefix(name, "init") && len(name) > len("init"):
-			return decRefuse
-		}
+	if !root {
+		return itemDecorators[name]
 	}
-	return table[name]
+	if len(name) > len("init") && strings.HasPrefix(name, "init") {
+		return decRefuse
+	}
+	return rootDecorators[name]
 }
 
 // decorators reads the decorators of a comment from p.off, which stands on '@',
@@ -55,57 +67,66 @@ func known(name string, root bool) int {
 func (p *schemaParser) decorators(b *commentBlock) {
 	e := &exprParser{src: p.src, off: p.off, comment: true}
 	defer func() { p.off = e.off }()
-	stray := false
+	stray, note := false, false
 	for {
-		e.blanks()
-		c := e.peek()
-		if e.off >= len(p.src.text) || c == '\n' || c == '#' {
+		switch c := e.peek(); {
+		case c == '\n':
 			return
-		}
-		if c != '@' {
-			if !stray {
-				p.report(p.src.pos(e.off), "schema-stray", Warning, "", "text among decorators is ignored", "put it on a comment line of its own")
+		case isGap(c):
+			e.blanks()
+			continue
+		case c == '#':
+			return
+		case c != '@':
+			if !stray && !note {
+				p.report(p.src.pos(e.off), "schema-stray", Warning, "", "text among decorators is ignored", "put it on a comment line of its own, or after a second #")
 			}
 			stray = true
-			for e.off < len(p.src.text) && e.peek() != ' ' && e.peek() != '\n' {
+			for c := e.peek(); !isGap(c) && c != '\n'; c = e.peek() {
+				if c == '@' {
+					p.syntax(e.fail(e.off, "an @ within a word of a line with decorators", "put the text on a comment line of its own, or after a second #"), "")
+					return
+				}
 				e.off++
 			}
 			continue
 		}
 		d, err := p.decorator(e)
+		p.doubt(e, "")
 		if err != nil {
 			p.syntax(err, "")
 			return
 		}
-		if slices.Contains(noteDecorators, d.Name) {
-			p.report(d.Pos, "schema-note", Warning, "", "@"+d.Name+" is read as a decorator without effect", "write it without @")
-			e.off = p.src.lineEnd(min(e.off, len(p.src.text)))
-			return
-		}
+		note = note || isNote(d.Name)
 		b.decorators = append(b.decorators, d)
 	}
 }
 
 func (p *schemaParser) decorator(e *exprParser) (Decorator, *syntaxError) {
+	t := p.src.text
 	d := Decorator{Pos: p.src.pos(e.off)}
-	d.Name = e.ident(e.off + 1)
-	if d.Name == "" {
-		return d, e.fail(e.off, "expected a decorator name after @", "")
+	start := e.off
+	e.off++
+	for e.off < len(t) && strings.IndexByte(" \t\n=()#@", t[e.off]) < 0 {
+		e.off++
+	}
+	if d.Name = t[start+1 : e.off]; d.Name == "" || !isIdentStart(d.Name[0]) {
+		return d, e.fail(start, "expected a decorator name after @", "")
 	}
 	var err *syntaxError
-	next := e.off + 1 + len(d.Name)
-	switch {
-	case strings.HasPrefix(p.src.text[next:], "("):
-		e.off++
+	switch next := e.off; e.peek() {
+	case '(':
+		e.off = next - len(d.Name)
 		d.Call = true
 		d.Value, err = e.call(d.Name)
-	case strings.HasPrefix(p.src.text[next:], "="):
-		e.off = next + 1
-		d.Value, err = e.value(" \t\r\n#")
-	default:
-		e.off = next
+	case '=':
+		e.off++
+		d.Value, err = e.value(" \n#")
+		if n := len(e.doubts); err == nil && n > 0 && e.doubts[n-1].off == next+1 && isQuote(t[next+1]) {
+			err, e.doubts = e.doubts[n-1], nil // a text may begin with a quote among arguments only
+		}
 	}
-	if c := e.peek(); err == nil && e.off < len(p.src.text) && !isBlank(c) && c != '\n' && c != '#' {
+	if c := e.peek(); err == nil && !isGap(c) && c != '\n' && c != '#' {
 		err = e.fail(e.off, "expected a blank after @"+d.Name, `quote the value; a pattern with brackets is written regex("...")`)
 	}
 	return d, err

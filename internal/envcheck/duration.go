@@ -4,26 +4,52 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 )
 
 var durationPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(-?\d+(?:\.\d+)?)\s*(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)?$`)
+	return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)$`)
 })
 
-// parseDuration reads a duration as env-spec does, in milliseconds: 30s, 500ms, 2days, or bare milliseconds.
+// durationUnits lists the spellings of each unit, with its milliseconds.
+var durationUnits = []struct {
+	ms    float64
+	names string
+}{
+	{1, " ms millis millisecond milliseconds "},
+	{1e3, " s sec secs second seconds "},
+	{6e4, " m min mins minute minutes "},
+	{3.6e6, " h hr hrs hour hours "},
+	{8.64e7, " d day days "},
+	{6.048e8, " w wk wks week weeks "},
+}
+
+// parseDuration reads a duration as env-spec does, in whole milliseconds: 30s,
+// 500ms, 2days, or bare milliseconds. Less than half of one is no duration.
 func parseDuration(s string) (float64, bool) {
-	m := durationPattern().FindStringSubmatch(s)
+	m := durationPattern().FindStringSubmatch(strings.ToLower(strings.TrimFunc(s, isJSSpace)))
 	if m == nil {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(m[1], 64)
-	if err != nil || math.IsInf(f, 0) {
+	unit := durationUnit(m[2])
+	if m[2] == "" {
+		unit = 1
+	}
+	ms := math.Floor(f*unit + 0.5)
+	if err != nil || unit == 0 || f > 0 && ms == 0 {
 		return 0, false
 	}
-	unit := 1.0
-	if m[2] != "" && m[2] != "ms" && m[2][:min(3, len(m[2]))] != "mil" {
-		unit = map[byte]float64{'s': 1e3, 'm': 6e4, 'h': 3.6e6, 'd': 8.64e7, 'w': 6.048e8}[m[2][0]]
+	return ms, true
+}
+
+// durationUnit is the milliseconds of a unit, 0 for none.
+func durationUnit(name string) float64 {
+	for _, u := range durationUnits {
+		if name != "" && strings.Contains(u.names, " "+name+" ") {
+			return u.ms
+		}
 	}
-	return f * unit, true
+	return 0
 }

@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -10,17 +11,23 @@ type valKind int
 
 const (
 	valUndefined valKind = iota
-	valText
+	valNull              // of JSON
+	valText              // a text, a number or a truth value
 	valPattern
+	valArray
+	valObject
 	valUnknown // made elsewhere: present, not checked
 )
 
-// val is an evaluated expression. Numbers and truth values are kept as text,
-// as they come from files; truthy tells them apart.
+// val is an evaluated expression, as JavaScript would hold it: 3 and "3" differ.
 type val struct {
-	kind valKind
-	text string
-	re   *regexp.Regexp // of a pattern; nil when RE2 cannot compile it
+	kind   valKind
+	text   string
+	scalar NodeKind       // of a text: NodeString, NodeNumber or NodeBool
+	num    float64        // of a number
+	list   []val          // of an array, or the values of an object
+	names  []string       // of an object
+	re     *regexp.Regexp // of a pattern; nil where RE2 cannot match it
 }
 
 // evaluator evaluates expressions in one environment.
@@ -38,40 +45,90 @@ func newEvaluator(s *Schema, env string, supplied func(string) (string, bool)) *
 
 func textVal(s string) val { return val{kind: valText, text: s} }
 
+func numberVal(f float64) val {
+	return val{kind: valText, text: jsNumber(f), scalar: NodeNumber, num: f}
+}
+
 func boolVal(b bool) val {
+	v := val{kind: valText, text: "false", scalar: NodeBool}
 	if b {
-		return textVal("true")
+		v.text = "true"
 	}
-	return textVal("false")
+	return v
 }
 
-func (v val) empty() bool { return v.kind == valUndefined || v.kind == valText && v.text == "" }
+// unquoted gives a text the kind that it has in a file without quotes.
+func unquoted(s string) val {
+	switch {
+	case s == "true" || s == "false":
+		return boolVal(s == "true")
+	case isPlainNumber(s):
+		f, _ := parseFloat(s)
+		return numberVal(f)
+	}
+	return textVal(s)
+}
 
-// truthy: false, "", 0 and undefined are false, as in env-spec.
+func (v val) empty() bool {
+	return v.kind == valUndefined || v.kind == valText && v.scalar == NodeString && v.text == ""
+}
+
+// truthy: false, "", 0 and undefined are false, as in JavaScript; "false" is a text, so it is true.
 func (v val) truthy() bool {
-	return !v.empty() && !(v.kind == valText && (v.text == "false" || v.text == "0"))
+	switch {
+	case v.empty():
+		return false
+	case v.kind == valText && v.scalar == NodeBool:
+		return v.text == "true"
+	case v.kind == valText && v.scalar == NodeNumber:
+		return v.num != 0
+	}
+	return true
 }
 
-// key gives the value of a key: supplied, else the default.
+// same is JavaScript's ===.
+func (v val) same(o val) bool {
+	return v.kind == o.kind && (v.kind == valUndefined || v.kind == valText && v.scalar == o.scalar && v.text == o.text)
+}
+
+// key gives the value of a key, supplied or else the default, in the form that its type gives it.
 func (e *evaluator) key(name string) val {
 	it := e.schema.Item(name)
-	if v, ok := e.supplied(name); ok {
-		if it != nil && it.Type != nil && it.Type.Name == "boolean" {
-			if b, ok := parseBool(v); ok {
-				return boolVal(b)
-			}
-		}
+	v, ok := e.supplied(name)
+	switch {
+	case ok && it == nil:
 		return textVal(v)
-	}
-	if it == nil && strings.HasPrefix(name, "VARLOCK_") {
+	case ok:
+		return e.typed(it, e.given(it, v))
+	case it == nil && isBuiltin(name):
 		return val{kind: valUnknown}
-	}
-	if it == nil || it.Value == nil || e.visiting[name] {
+	case it == nil || e.visiting[name]:
 		return val{}
 	}
 	e.visiting[name] = true
 	defer delete(e.visiting, name)
-	return e.eval(it.Value)
+	return e.typed(it, e.eval(it.Value))
+}
+
+// given is a supplied text as a value. Without a declared type it is what it
+// would be in a file without quotes, wherever it comes from: whether a flag is
+// set must not depend on which of them holds it.
+func (e *evaluator) given(it *Item, text string) val {
+	if it.Type != nil && it.Type.Pos == (Pos{}) {
+		return unquoted(text)
+	}
+	return textVal(text)
+}
+
+// typed brings a value into the form of its type; one that does not fit stays as it is.
+func (e *evaluator) typed(it *Item, v val) val {
+	if it.Type == nil || v.empty() || v.kind == valUnknown || it.Type.Pos == (Pos{}) {
+		return v
+	}
+	if out, bad := e.coerce(it.Type, v); bad.msg == "" {
+		return out
+	}
+	return v
 }
 
 // eval evaluates an expression.
@@ -82,21 +139,56 @@ func (e *evaluator) eval(n *Node) val {
 	switch n.Kind {
 	case NodeUndefined:
 		return val{}
-	case NodeRegex:
-		return e.pattern(n.Text, n.Flags)
+	case NodeNumber:
+		f, _ := parseFloat(n.Text)
+		return numberVal(f)
+	case NodeBool:
+		return boolVal(n.Text == "true")
 	case NodeArray, NodeObject:
-		return val{kind: valUnknown}
+		v := val{kind: valArray}
+		if n.Kind == NodeObject {
+			v.kind = valObject
+		}
+		for _, a := range n.Args {
+			v.set(a.Name, e.eval(a.Value))
+		}
+		v.text = v.join()
+		return v
 	case NodeCall:
 		return e.call(n)
 	}
 	return textVal(n.Text)
 }
 
+// set adds a member; in an object the later of two with one name counts.
+func (v *val) set(name string, m val) {
+	if i := slices.Index(v.names, name); v.kind == valObject && i >= 0 {
+		v.list[i] = m
+		return
+	}
+	v.list = append(v.list, m)
+	if v.kind == valObject {
+		v.names = append(v.names, name)
+	}
+}
+
+// join is what a collection looks like within a text.
+func (v val) join() string {
+	if v.kind == valObject {
+		return "[object Object]"
+	}
+	parts := make([]string, len(v.list))
+	for i, m := range v.list {
+		parts[i] = m.text
+	}
+	return strings.Join(parts, ",")
+}
+
 func (e *evaluator) pattern(p, flags string) val {
 	id := [2]string{p, flags}
 	re, ok := e.patterns[id]
 	if !ok {
-		re, _ = compilePattern(p, flags)
+		re = compilePattern(p, flags)
 		e.patterns[id] = re
 	}
 	return val{kind: valPattern, text: p, re: re}
@@ -125,7 +217,10 @@ func (e *evaluator) call(n *Node) val {
 		}
 		return val{}
 	case "if":
-		if len(n.Args) == 2 && arg(0).truthy() || len(n.Args) == 3 && arg(0).truthy() {
+		switch yes := arg(0).truthy(); {
+		case len(n.Args) == 1:
+			return boolVal(yes)
+		case yes:
 			return arg(1)
 		}
 		return arg(2)
@@ -140,19 +235,13 @@ func (e *evaluator) call(n *Node) val {
 		}
 		return val{}
 	case "eq":
-		a, b := arg(0), arg(1)
-		return boolVal(a.kind == b.kind && a.text == b.text)
+		return boolVal(arg(0).same(arg(1)))
 	case "not":
 		return boolVal(!arg(0).truthy())
 	case "isEmpty":
 		return boolVal(arg(0).empty())
 	case "forEnv":
-		for i := range n.Args {
-			if arg(i).text == e.env {
-				return boolVal(true)
-			}
-		}
-		return boolVal(false)
+		return boolVal(slices.ContainsFunc(n.Args, func(a Arg) bool { return e.eval(a.Value).text == e.env }))
 	case "regex":
 		return e.pattern(arg(0).text, regexFlags(n))
 	case "remap":
@@ -183,7 +272,7 @@ func (e *evaluator) remap(n *Node) val {
 	rest := n.Args[1:]
 	for len(rest) > 0 {
 		if rest[0].Name != "" {
-			if matches(in, e.eval(rest[0].Value)) {
+			if e.matches(in, e.eval(rest[0].Value)) {
 				return textVal(rest[0].Name)
 			}
 			rest = rest[1:]
@@ -192,7 +281,7 @@ func (e *evaluator) remap(n *Node) val {
 		if len(rest) == 1 {
 			return e.eval(rest[0].Value)
 		}
-		if matches(in, e.eval(rest[0].Value)) {
+		if e.matches(in, e.eval(rest[0].Value)) {
 			return e.eval(rest[1].Value)
 		}
 		rest = rest[2:]
@@ -200,20 +289,34 @@ func (e *evaluator) remap(n *Node) val {
 	return in
 }
 
-func matches(in, m val) bool {
-	if m.kind == valPattern {
-		return m.re != nil && m.re.MatchString(in.text)
+func (e *evaluator) matches(in, m val) bool {
+	if m.kind == valText && m.scalar == NodeString {
+		if pattern, flags, ok := regexLiteral(m.text); ok && validPattern(pattern, flags) {
+			m = e.pattern(pattern, flags)
+		}
 	}
-	return in.kind == m.kind && in.text == m.text
+	if m.kind == valPattern {
+		return in.kind != valUndefined && m.re != nil && m.re.MatchString(in.text)
+	}
+	return in.same(m)
 }
 
 // required says whether the item must have a value in this environment.
 func (e *evaluator) required(it *Item) bool {
-	switch {
-	case it.Optional:
+	if it.Optional {
 		return false
-	case it.Required != nil:
-		return e.eval(it.Required).truthy()
+	}
+	if cond := it.Required; cond != nil {
+		if it.opposite {
+			cond = cond.Args[0].Value
+		}
+		switch v := e.eval(cond); {
+		case v.kind == valUndefined:
+		case it.opposite:
+			return !v.truthy()
+		default:
+			return v.truthy()
+		}
 	}
 	return e.schema.requiredByDefault(it)
 }

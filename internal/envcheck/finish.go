@@ -16,40 +16,99 @@ func (p *schemaParser) finish() {
 	for _, it := range p.schema.Items {
 		p.itemDecorators(it)
 		p.checkRules(it.Rules, it.Key)
-		if it.Type == nil {
+		if it.Type == nil && !slices.ContainsFunc(it.Decorators, func(d Decorator) bool { return d.Name == "type" }) {
 			it.Type = inferType(it.Value)
 		}
 		p.checkNode(it.Value, it.Key)
 	}
+	for _, it := range p.schema.Items { // once all types are known
+		p.conditions(it)
+		p.plausible(it)
+	}
 	p.cycles()
+	if p.disabled {
+		p.schema.Items, p.schema.byKey = nil, map[string]*Item{}
+	}
 }
 
-// misplaced reports a decorator that is unknown or stands in the wrong place; true when it is to be used.
-func (p *schemaParser) misplaced(d Decorator, root bool, key string) bool {
-	switch kind := known(d.Name, root); {
-	case kind == decUse:
-		return true
-	case kind == decIgnore:
-		return false
+// usable reports a decorator that is unknown, stands in the wrong place or is
+// written in the wrong form; true when opsctl acts on it.
+func (p *schemaParser) usable(d Decorator, root bool, key string) bool {
+	kind := known(d.Name, root)
+	switch {
 	case kind == decRefuse:
-		if d.Name == "disable" && d.Value != nil && d.Value.Kind == NodeBool {
-			return false
-		}
 		p.report(d.Pos, "schema-plugin", Error, key, "@"+d.Name+" needs varlock's run time or a plugin; opsctl reads the static part of env-spec only", "remove it")
 		return false
+	case kind != 0:
+		return p.form(d, key) && kind == decUse
+	case isNote(d.Name):
+		p.report(d.Pos, "schema-note", Warning, key, "@"+d.Name+" is read as a decorator without effect", "write it without @")
+	case envName(d.Name) != d.Name:
+		p.report(d.Pos, "schema-decorator", Error, key, "@"+d.Name+" is no name of a decorator", "write it without @ if it is a comment")
 	case known(d.Name, !root) != 0 && root:
 		p.report(d.Pos, "schema-placement", Error, key, "@"+d.Name+" belongs to an item, not to the header", "put it directly above its key")
-		return false
 	case known(d.Name, !root) != 0:
 		p.report(d.Pos, "schema-placement", Error, key, "@"+d.Name+" belongs to the header, not to an item", "put it above the first item, with a line # --- after it")
+	default:
+		table := itemDecorators
+		if root {
+			table = rootDecorators
+		}
+		p.report(d.Pos, "schema-decorator", Error, key, "unknown decorator @"+d.Name, decoratorFix(d.Name, table))
+	}
+	return false
+}
+
+// form checks whether the decorator is a call or a value, as it must be, and what its value refers to.
+func (p *schemaParser) form(d Decorator, key string) bool {
+	both := d.Name == "proxy" && key != ""
+	switch isCall := slices.Contains(repeatable, d.Name); {
+	case d.Call && !isCall && !both:
+		p.report(d.Pos, "schema-decorator", Error, key, "@"+d.Name+" takes a value, not arguments", "write @"+d.Name+"=...")
+		return false
+	case !d.Call && isCall && !both:
+		p.report(d.Pos, "schema-decorator", Error, key, "@"+d.Name+" takes arguments, not a value", "write @"+d.Name+"(...)")
+		return false
+	case d.Name == "type", d.Name == "defaultSensitive":
+		return true // their calls are no functions
+	case d.Call:
+		p.callOrder(d.Value.Args, key)
+		for _, a := range d.Value.Args {
+			p.checkNode(a.Value, key)
+		}
+		return true
+	}
+	p.checkNode(d.Value, key)
+	fixed := fixedValues[d.Name]
+	if fixed == nil {
+		return true
+	}
+	v := orTrue(d)
+	switch {
+	case v.Kind == NodeCall && d.Name == "cache":
+	case slices.Contains(fixed, "text") && v.Kind == NodeString:
+	case isText(v) && slices.Contains(fixed, v.Text) && (v.Kind == NodeBool) == (v.Text == "true" || v.Text == "false"):
+	case slices.Contains(fixed, "text"):
+		p.report(v.Pos, "schema-decorator", Error, key, "@"+d.Name+" is a text", "write @"+d.Name+`="..."`)
+		return false
+	default:
+		p.report(v.Pos, "schema-decorator", Error, key, "@"+d.Name+" is one of "+strings.Join(fixed, ", "), "write @"+d.Name+"="+fixed[0])
 		return false
 	}
-	table := itemDecorators
-	if root {
-		table = rootDecorators
+	return true
+}
+
+// callOrder reports a positional argument after a named one.
+func (p *schemaParser) callOrder(args []Arg, key string) bool {
+	named := false
+	for _, a := range args {
+		if a.Name == "" && named {
+			p.report(a.Pos, "schema-syntax", Error, key, "an argument without a name after one with a name", "put it before the others")
+			return false
+		}
+		named = named || a.Name != ""
 	}
-	p.report(d.Pos, "schema-decorator", Error, key, "unknown decorator @"+d.Name, decoratorFix(d.Name, table))
-	return false
+	return true
 }
 
 func decoratorFix(name string, table map[string]int) string {
@@ -59,16 +118,19 @@ func decoratorFix(name string, table map[string]int) string {
 	return "write it without @ if it is a comment"
 }
 
+// exclusive are decorators of which an item has one.
+var exclusive = [][2]string{{"required", "optional"}, {"sensitive", "public"}, {"dynamic", "static"}}
+
 // twice reports a second use of a single-use decorator.
 func (p *schemaParser) twice(ds []Decorator, key string) {
 	seen := map[string]bool{}
 	for _, d := range ds {
-		if seen[d.Name] && !slices.Contains(repeatable, d.Name) {
+		if seen[d.Name] && !d.Call && known(d.Name, key == "") != 0 {
 			p.report(d.Pos, "schema-duplicate", Error, key, "@"+d.Name+" is given twice", "keep one")
 		}
 		seen[d.Name] = true
 	}
-	for _, pair := range [][2]string{{"required", "optional"}, {"sensitive", "public"}} {
+	for _, pair := range append(exclusive, [2]string{"currentEnv", "envFlag"}) {
 		if !seen[pair[0]] || !seen[pair[1]] {
 			continue
 		}
@@ -86,24 +148,19 @@ func (p *schemaParser) root() {
 		if d.Name == "currentEnv" || d.Name == "envFlag" {
 			p.currentEnv(d)
 		}
+		p.imports = p.imports || d.Name == "import" && d.Call
 	}
 	for _, d := range p.schema.Header {
-		if !p.misplaced(d, true, "") {
+		if d.Name == "currentEnv" || !p.usable(d, true, "") {
 			continue
 		}
 		switch d.Name {
 		case "defaultRequired":
-			v := text(d.Value)
-			if d.Value == nil {
-				v = "true"
-			}
-			if v != "true" && v != "false" && v != "infer" {
-				p.report(d.Pos, "schema-decorator", Error, "", "@defaultRequired is true, false or infer", "write @defaultRequired=true")
-				continue
-			}
-			p.schema.DefaultRequired = v
+			p.schema.DefaultRequired = orTrue(d).Text
 		case "defaultSensitive":
 			p.defaultSensitive(d)
+		case "disable":
+			p.disable(d)
 		case "import":
 			p.importDecorator(d)
 		}
@@ -114,96 +171,48 @@ func (p *schemaParser) root() {
 func (p *schemaParser) currentEnv(d Decorator) {
 	key := text(d.Value)
 	switch {
+	case d.Call || d.Value == nil || d.Name == "currentEnv" && refName(d.Value) == "" || d.Name == "envFlag" && key == "":
+		p.report(d.Pos, "schema-decorator", Error, "", "@"+d.Name+" takes a plain reference", "write @currentEnv=$APP_ENV")
+		return
 	case d.Name == "envFlag":
 		p.report(d.Pos, "schema-deprecated", Warning, "", "@envFlag is the old spelling of @currentEnv", "write @currentEnv=$"+key)
-	case d.Value == nil || refName(d.Value) == "":
-		p.report(d.Pos, "schema-decorator", Error, "", "@currentEnv takes a plain reference", "write @currentEnv=$APP_ENV")
-		return
 	default:
 		key = refName(d.Value)
 	}
-	if p.schema.byKey[key] == nil {
-		p.report(d.Pos, "schema-reference", Error, "", "@currentEnv names "+key+", which is no item of this file", didYouMean(key, p.schema.Keys()))
+	imports := slices.ContainsFunc(p.schema.Header, func(d Decorator) bool { return d.Name == "import" && d.Call })
+	if p.schema.byKey[key] == nil && !isBuiltin(key) && !(imports && d.Name == "currentEnv") {
+		pos := d.Pos
+		if d.Value != nil {
+			pos = d.Value.Pos
+		}
+		p.report(pos, "schema-reference", Error, "", "@"+d.Name+" names "+key+", which is no item of this file", didYouMean(key, p.schema.Keys()))
 		return
 	}
 	p.schema.CurrentEnv = key
 }
 
 func (p *schemaParser) defaultSensitive(d Decorator) {
-	v := d.Value
+	v := orTrue(d)
 	switch {
-	case v == nil:
-		p.schema.DefaultSensitive = "true"
 	case v.Kind == NodeBool:
 		p.schema.DefaultSensitive = v.Text
-	case v.Kind == NodeCall && v.Text == "inferFromPrefix" && len(v.Args) == 1 && isText(v.Args[0].Value):
+	case v.Kind == NodeCall && v.Text == "inferFromPrefix" && len(v.Args) == 1 && v.Args[0].Name == "" && v.Args[0].Value.Kind == NodeString:
 		p.schema.DefaultSensitive, p.schema.PublicPrefix = "prefix", v.Args[0].Value.Text
 	default:
-		p.report(d.Pos, "schema-decorator", Error, "", "@defaultSensitive is true, false or inferFromPrefix(PREFIX)", "write @defaultSensitive=inferFromPrefix(NEXT_PUBLIC_)")
+		p.report(v.Pos, "schema-decorator", Error, "", "@defaultSensitive is true, false or inferFromPrefix(PREFIX)", "write @defaultSensitive=inferFromPrefix(NEXT_PUBLIC_)")
 	}
 }
 
-func (p *schemaParser) importDecorator(d Decorator) {
-	imp := Import{Pos: d.Pos}
-	if d.Value == nil || d.Value.Kind != NodeCall || len(d.Value.Args) == 0 || d.Value.Args[0].Name != "" {
-		p.report(d.Pos, "schema-import", Error, "", "@import takes a path", "write @import(./.env.shared)")
-		return
+// disable takes @disable, which switches the whole file off.
+func (p *schemaParser) disable(d Decorator) {
+	switch v := orTrue(d); {
+	case v.Kind == NodeCall:
+		p.report(v.Pos, "schema-plugin", Error, "", "@disable with a condition is decided by varlock at run time; opsctl reads the static part of env-spec only",
+			"write the condition as enabled= of the @import")
+	case v.Kind != NodeBool:
+		p.report(v.Pos, "schema-decorator", Error, "", "@disable is true or false", "")
+	case v.Text == "true":
+		p.disabled = true
+		p.report(d.Pos, "schema-decorator", Warning, "", "@disable switches off every item of this file", "remove it")
 	}
-	for i, a := range d.Value.Args {
-		switch {
-		case i == 0:
-			imp.Path = text(a.Value)
-		case a.Name == "pick":
-			imp.Pick = texts(a.Value)
-		case a.Name == "omit":
-			imp.Omit = texts(a.Value)
-		case a.Name == "enabled":
-			imp.Enabled = a.Value
-			p.checkNode(a.Value, "")
-		case a.Name == "allowMissing":
-			imp.AllowMissing = text(a.Value) == "true"
-		case a.Name == "": // the old spelling: names to pick
-			imp.Pick = append(imp.Pick, text(a.Value))
-		default:
-			p.report(a.Pos, "schema-import", Error, "", "unknown option "+a.Name+" of @import", didYouMean(a.Name, []string{"pick", "omit", "enabled", "allowMissing"}))
-		}
-	}
-	if strings.Contains(imp.Path, ":") || !strings.HasPrefix(imp.Path, ".") && !strings.HasPrefix(imp.Path, "/") {
-		p.report(d.Pos, "schema-import", Error, "", "only a local file can be imported", "write a path that begins with ./ or ../")
-		return
-	}
-	p.schema.Imports = append(p.schema.Imports, imp)
-}
-
-// text is the literal text of a node, "" for anything else.
-func text(n *Node) string {
-	if n == nil || n.Kind == NodeCall || n.Kind == NodeArray || n.Kind == NodeObject {
-		return ""
-	}
-	return n.Text
-}
-
-// isText reports whether the node is a literal.
-func isText(n *Node) bool {
-	return n != nil && n.Kind != NodeCall && n.Kind != NodeArray && n.Kind != NodeObject
-}
-
-// texts lists the literal members of an array, or the one literal.
-func texts(n *Node) []string {
-	if n == nil || n.Kind != NodeArray {
-		return []string{text(n)}
-	}
-	var out []string
-	for _, a := range n.Args {
-		out = append(out, text(a.Value))
-	}
-	return out
-}
-
-// refName is the name that a ref call refers to.
-func refName(n *Node) string {
-	if n.Kind == NodeCall && n.Text == "ref" && len(n.Args) == 1 {
-		return text(n.Args[0].Value)
-	}
-	return ""
 }

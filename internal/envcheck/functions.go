@@ -2,7 +2,6 @@ package envcheck
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,38 +10,55 @@ import (
 type funcDef struct{ min, max int }
 
 var functions = map[string]funcDef{
-	"ref": {1, 1}, "concat": {1, -1}, "fallback": {1, -1}, "if": {2, 3}, "ifs": {2, -1}, "eq": {2, 2}, "not": {1, 1},
+	"ref": {1, 1}, "concat": {2, -1}, "fallback": {2, -1}, "if": {1, 3}, "ifs": {1, -1}, "eq": {2, 2}, "not": {1, 1},
 	"isEmpty": {1, 1}, "forEnv": {1, -1}, "remap": {2, -1}, "regex": {1, 2},
 }
 
 // elsewhere are functions whose value only varlock can make: present, not checked.
-var elsewhere = []string{"cache", "varlock", "keychain", "generateOtp"}
+var elsewhere = map[string]funcDef{
+	"cache": {1, 1}, "varlock": {0, -1}, "keychain": {0, -1}, "generateOtp": {1, 1}, "domainFromUrl": {1, 1},
+	"randomNum": {1, 2}, "randomUuid": {0, -1}, "randomHex": {0, -1}, "randomString": {0, -1},
+}
 
-// pluginFunctions maps the beginning of a plugin's function to the plugin's subject.
+// pluginFunctions are the beginnings of the names that plugins give their functions.
 var pluginFunctions = []string{"op", "aws", "azure", "gcp", "google", "infisical", "vault", "bitwarden", "doppler", "keepass",
 	"pass", "proton", "akeyless", "dashlane", "hashicorp", "cloudflare", "kubernetes"}
 
+// isBuiltin reports a variable that varlock itself makes.
+func isBuiltin(name string) bool {
+	rest, ok := strings.CutPrefix(name, "VARLOCK_")
+	return ok && slices.Contains([]string{"ENV", "IS_CI", "BRANCH", "PR_NUMBER", "COMMIT_SHA", "COMMIT_SHA_SHORT", "PLATFORM", "BUILD_URL",
+		"REPO", "RUNTIME", "OS"}, rest)
+}
+
 // checkNode checks an expression: functions, number of arguments, references, patterns.
 func (p *schemaParser) checkNode(n *Node, key string) {
-	if n == nil {
-		return
-	}
-	if n.Kind == NodeCall && !p.checkCall(n, key) {
+	if n == nil || n.Kind == NodeCall && !p.checkCall(n, key) {
 		return
 	}
 	for _, a := range n.Args {
-		if n.Kind == NodeCall && a.Name != "" && n.Text != "remap" {
-			p.report(a.Pos, "schema-function", Error, key, n.Text+"() takes no named argument "+a.Name, "")
-		}
 		p.checkNode(a.Value, key)
 	}
 }
 
+// checkCall checks one call; true when its arguments are to be checked as well.
 func (p *schemaParser) checkCall(n *Node, key string) bool {
 	def, ok := functions[n.Text]
 	if !ok {
 		p.unknownFunction(n, key)
 		return false
+	}
+	if !p.callOrder(n.Args, key) {
+		return false
+	}
+	if n.Text == "remap" {
+		return p.checkRemap(n, key)
+	}
+	for _, a := range n.Args {
+		if a.Name != "" {
+			p.report(a.Pos, "schema-function", Error, key, n.Text+"() takes no named argument "+a.Name, "")
+			return false
+		}
 	}
 	if len(n.Args) < def.min || def.max >= 0 && len(n.Args) > def.max {
 		p.report(n.Pos, "schema-function", Error, key, n.Text+"() has "+itoa(len(n.Args))+" arguments", "it takes "+arity(def))
@@ -50,20 +66,49 @@ func (p *schemaParser) checkCall(n *Node, key string) bool {
 	}
 	switch n.Text {
 	case "ref":
-		name := refName(n)
-		switch {
-		case name == "":
-			p.report(n.Pos, "schema-function", Error, key, "ref() takes a name", "write $NAME")
-			return false
-		case p.schema.byKey[name] == nil && len(p.schema.Imports) == 0 && !strings.HasPrefix(name, "VARLOCK_"):
-			p.report(n.Pos, "schema-reference", Error, key, "$"+name+" is no item of this file", didYouMean(name, p.schema.Keys()))
-		}
+		p.checkRef(n, key)
+		return false
 	case "forEnv":
-		if p.schema.CurrentEnv == "" {
+		if p.schema.CurrentEnv == "" && !p.imports && !p.imported {
 			p.report(n.Pos, "schema-function", Error, key, "forEnv() needs @currentEnv in the header", "add # @currentEnv=$NODE_ENV to the header")
 		}
 	case "regex":
-		p.pattern(n, key)
+		p.regexCall(n, key, false)
+		return false
+	}
+	return true
+}
+
+func (p *schemaParser) checkRef(n *Node, key string) {
+	switch name := refName(n); {
+	case name == "":
+		p.report(n.Pos, "schema-function", Error, key, "ref() takes a name", "write $NAME")
+	case p.schema.byKey[name] == nil && !p.imports && !isBuiltin(name):
+		fix := didYouMean(name, p.schema.Keys())
+		if fix == "" {
+			fix = "for a dollar sign write \\$, or put the text in single quotes"
+		}
+		p.report(n.Pos, "schema-reference", Error, key, "$"+name+" is no item of this file", fix)
+	}
+}
+
+// checkRemap checks remap(value, match, result, ..., default) and its older
+// form with named results, remap(value, result=match).
+func (p *schemaParser) checkRemap(n *Node, key string) bool {
+	named := 0
+	for _, a := range n.Args {
+		if a.Name != "" {
+			named++
+		}
+	}
+	switch {
+	case named > 0 && len(n.Args)-named != 1:
+		p.report(n.Pos, "schema-function", Error, key, "remap() with named results takes one value before them", "write remap($NAME, match, result, ...)")
+		return false
+	case named > 0:
+		p.report(n.Pos, "schema-deprecated", Warning, key, "named results are the old spelling of remap()", "write remap($NAME, match, result, ...)")
+	case len(n.Args) < 3:
+		p.report(n.Pos, "schema-function", Error, key, "remap() has "+itoa(len(n.Args))+" arguments", "it takes 3 or more: a value, then match and result in turn")
 		return false
 	}
 	return true
@@ -81,11 +126,17 @@ func arity(d funcDef) string {
 
 func (p *schemaParser) unknownFunction(n *Node, key string) {
 	names := slices.Sorted(maps.Keys(functions))
+	def, known := elsewhere[n.Text]
 	switch {
 	case n.Text == "exec":
 		p.report(n.Pos, "schema-command", Error, key, "exec() and $(...) run a command, which a check must not do", "give the value elsewhere, or write \\$ for a dollar sign")
-	case slices.Contains(elsewhere, n.Text) || strings.HasPrefix(n.Text, "random"):
+	case known && (len(n.Args) < def.min || n.Text == "domainFromUrl" && len(n.Args) > def.max):
+		p.report(n.Pos, "schema-function", Error, key, n.Text+"() has "+itoa(len(n.Args))+" arguments", "it takes "+arity(def))
+	case known:
 		p.report(n.Pos, "schema-dynamic", Info, key, n.Text+"() is made by varlock at run time; the value is taken as present and not checked", "")
+		for _, a := range n.Args {
+			p.checkNode(a.Value, key)
+		}
 	case suggest(n.Text, names) != "":
 		p.report(n.Pos, "schema-function", Error, key, "unknown function "+n.Text+"()", didYouMean(n.Text, names))
 	case slices.ContainsFunc(pluginFunctions, func(s string) bool { return strings.HasPrefix(n.Text, s) }):
@@ -95,77 +146,23 @@ func (p *schemaParser) unknownFunction(n *Node, key string) {
 	}
 }
 
-// pattern checks a regular expression wherever it stands in the node.
-func (p *schemaParser) pattern(n *Node, key string) {
-	switch {
-	case n.Kind == NodeCall && n.Text == "regex":
-		if len(n.Args) > 0 && isText(n.Args[0].Value) {
-			p.compiles(n.Args[0].Value.Text, regexFlags(n), n.Args[0].Value.Pos, key)
-		}
-		for _, a := range n.Args {
-			if !isText(a.Value) {
-				p.report(a.Pos, "schema-pattern", Error, key, "a pattern is a text", "a $ before a letter expands in double quotes: use single quotes")
-			}
-		}
-	case n.Kind == NodeCall && n.Text == "concat" && n.Args[0].Value.Quote != '\'':
-		p.report(n.Pos, "schema-pattern", Error, key, "a $ before a letter expands inside this pattern", "write the pattern in single quotes")
-	case n.Kind == NodeCall:
-		p.checkNode(n, key)
-	case isText(n):
-		p.compiles(n.Text, n.Flags, n.Pos, key)
-	default:
-		p.report(n.Pos, "schema-pattern", Error, key, "a pattern is a text", `write regex("^a")`)
-	}
-}
-
-func regexFlags(n *Node) string {
-	if len(n.Args) > 1 {
-		return text(n.Args[1].Value)
-	}
-	return ""
-}
-
-func (p *schemaParser) compiles(pattern, flags string, pos Pos, key string) {
-	if _, err := compilePattern(pattern, flags); err != nil {
-		p.report(pos, "schema-pattern", Warning, key, "this pattern is not checkable here: "+patternProblem(pattern), "")
-	}
-}
-
-func patternProblem(pattern string) string {
-	for _, look := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
-		if strings.Contains(pattern, look) {
-			return "opsctl's regular expressions have no look-around"
-		}
-	}
-	return "opsctl's regular expressions (RE2) do not know a part of it"
-}
-
-// compilePattern compiles a JavaScript pattern as far as RE2 can stand for it.
-func compilePattern(pattern, flags string) (*regexp.Regexp, error) {
-	mode := ""
-	for _, f := range flags {
-		if strings.ContainsRune("ims", f) && !strings.ContainsRune(mode, f) {
-			mode += string(f)
-		}
-	}
-	if mode != "" {
-		pattern = "(?" + mode + ")" + pattern
-	}
-	return regexp.Compile(pattern)
-}
-
-// cycles reports items whose defaults refer to each other in a circle.
+// cycles reports items that refer to each other in a circle: by their values,
+// or by what their decorators ask of other items.
 func (p *schemaParser) cycles() {
 	state := map[string]int{} // 1 being visited, 2 done
 	var visit func(it *Item)
 	visit = func(it *Item) {
 		state[it.Key] = 1
-		for _, name := range refs(it.Value, nil) {
+		for _, name := range it.needs() {
 			next := p.schema.byKey[name]
 			switch {
 			case next == nil:
 			case state[name] == 1:
-				p.report(it.ValuePos, "schema-cycle", Error, it.Key, it.Key+" refers to itself through $"+name, "give one of them a value of its own")
+				pos := it.ValuePos
+				if !slices.Contains(refs(it.Value, nil), name) {
+					pos = it.Pos
+				}
+				p.report(pos, "schema-cycle", Error, it.Key, it.Key+" refers to itself through $"+name, "give one of them a value of its own")
 			case state[name] == 0:
 				visit(next)
 			}
@@ -177,6 +174,15 @@ func (p *schemaParser) cycles() {
 			visit(it)
 		}
 	}
+}
+
+// needs lists the items that must be known before this one is.
+func (it *Item) needs() []string {
+	names := refs(it.Value, nil)
+	for _, d := range it.Decorators {
+		names = refs(d.Value, names)
+	}
+	return names
 }
 
 // refs appends the names that an expression refers to.

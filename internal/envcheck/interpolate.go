@@ -6,108 +6,189 @@ import (
 	"strings"
 )
 
-// interpolate turns the inside of a quoted text, or an unquoted one (quote 0),
+// segment is a stretch of a text between references. Each time a text is cut
+// at references, env-spec reads the escaped quotes in its pieces once more.
+type segment struct {
+	raw    string
+	off    int
+	passes int
+	node   *Node // a reference or command that was found; nil for text
+}
+
+// expand turns the inside of a quoted text, or an unquoted one (quote ""),
 // into a literal, or into ref/fallback/concat calls where it holds $NAME.
-func (p *exprParser) interpolate(raw string, off int, quote byte) (*Node, *syntaxError) {
-	var parts []*Node
-	var lit strings.Builder
-	flush := func() {
-		if lit.Len() > 0 {
-			parts = append(parts, &Node{Text: lit.String(), Quote: quote, Pos: p.src.pos(off)})
-			lit.Reset()
+// Commands are found first, then $NAME, then ${NAME}: in ${A:-$B} the inner
+// reference wins, and what is left of the outer one is text.
+func (p *exprParser) expand(raw string, off int, quote string) *Node {
+	segments := []segment{{raw: raw, off: off, passes: 1}}
+	if quote != "'" && strings.IndexByte(raw, '$') >= 0 {
+		for _, find := range []func(string, int) (int, int, *Node){p.findExec, p.findSimple, p.findBraced} {
+			segments = cut(segments, find)
 		}
 	}
-	for i := 0; i < len(raw); {
-		if raw[i] == '\\' && i+1 < len(raw) {
-			if s, ok := unescape(raw[i+1], quote); ok {
-				lit.WriteString(s)
-				i += 2
-				continue
-			}
+	nodes := make([]*Node, len(segments))
+	for i, s := range segments {
+		switch {
+		case s.node == nil:
+			nodes[i] = p.literal(s, quote)
+		case s.node.Text == "fallback":
+			n := s.node.Args[1].Value
+			s.node.Args[1].Value = p.literal(segment{raw: n.Text, off: s.off, passes: s.passes + 1}, quote)
+			s.node.Args[1].Value.Pos = n.Pos
+			nodes[i] = s.node
+		default:
+			nodes[i] = s.node
 		}
-		if raw[i] == '$' && quote != '\'' {
-			n, size, err := p.expansion(raw[i:], off+i)
-			if err != nil {
-				return nil, err
-			}
-			if n != nil {
-				flush()
-				parts = append(parts, n)
-				i += size
-				continue
-			}
-		}
-		lit.WriteByte(raw[i])
-		i++
 	}
-	if len(parts) == 0 {
-		return &Node{Text: lit.String(), Quote: quote, Pos: p.src.pos(off)}, nil
-	}
-	flush()
-	if len(parts) == 1 {
-		return parts[0], nil
+	if len(nodes) == 1 {
+		return nodes[0]
 	}
 	concat := &Node{Kind: NodeCall, Text: "concat", Pos: p.src.pos(off)}
-	for _, part := range parts {
-		concat.Args = append(concat.Args, Arg{Pos: part.Pos, Value: part})
+	for _, n := range nodes {
+		concat.Args = append(concat.Args, Arg{Pos: n.Pos, Value: n})
 	}
-	return concat, nil
+	return concat
 }
 
-// unescape gives what a backslash and c stand for; false where the backslash stays.
-func unescape(c, quote byte) (string, bool) {
-	switch {
-	case quote != 0 && c == quote:
-		return string(c), true
-	case c == 'n' && (quote == '"' || quote == '`'):
-		return "\n", true
-	case c == '$' && quote != '\'':
-		return "$", true
+// cut splits each text segment at what find gives: start and end of a match, start -1 for none.
+func cut(in []segment, find func(s string, off int) (int, int, *Node)) []segment {
+	var out []segment
+	for _, s := range in {
+		if s.node != nil {
+			out = append(out, s)
+			continue
+		}
+		last, found := 0, false
+		for i := strings.IndexByte(s.raw, '$'); i >= 0; {
+			end := i + 1
+			if i == 0 || s.raw[i-1] != '\\' {
+				if from, to, n := find(s.raw[i:], s.off+i); from == 0 {
+					found = true
+					if last < i {
+						out = append(out, segment{raw: s.raw[last:i], off: s.off + last, passes: s.passes + 1})
+					}
+					out = append(out, segment{off: s.off + i, passes: s.passes, node: n})
+					end = i + to
+					last = end
+				}
+			}
+			next := strings.IndexByte(s.raw[end:], '$')
+			if next < 0 {
+				break
+			}
+			i = end + next
+		}
+		switch {
+		case !found:
+			out = append(out, s)
+		case last < len(s.raw):
+			out = append(out, segment{raw: s.raw[last:], off: s.off + last, passes: s.passes + 1})
+		}
 	}
-	return "", false
+	return out
 }
 
-// expansion reads $NAME, ${NAME}, ${NAME:-d} or $(cmd) at the start of s.
-// A nil node means that the dollar stands for itself.
-func (p *exprParser) expansion(s string, off int) (*Node, int, *syntaxError) {
-	if len(s) < 2 {
-		return nil, 0, nil
-	}
-	pos := p.src.pos(off)
-	if s[1] == '(' {
-		end := strings.IndexByte(s, ')')
-		if end < 0 {
-			return nil, 0, p.fail(off, "$( is not closed", "write \\$ for a dollar sign")
+// literal is the node of a text without references.
+func (p *exprParser) literal(s segment, quote string) *Node {
+	n := &Node{Text: s.raw, Pos: p.src.pos(s.off)}
+	if quote == "" {
+		switch {
+		case s.raw == "true" || s.raw == "false":
+			n.Kind = NodeBool
+		case s.raw == "undefined":
+			n.Kind = NodeUndefined
+		case isPlainNumber(s.raw):
+			n.Kind = NodeNumber
 		}
-		cmd := &Node{Text: s[2:end], Quote: '"', Pos: pos}
-		return &Node{Kind: NodeCall, Text: "exec", Args: []Arg{{Pos: pos, Value: cmd}}, Pos: pos}, end + 1, nil
+		n.Raw = n.Text
+		n.Text = strings.ReplaceAll(n.Text, `\$`, "$")
+		return n
 	}
-	if s[1] != '{' {
-		name := envName(s[1:])
-		if name == "" {
-			return nil, 0, nil
+	n.Quote = quote[0]
+	for range s.passes {
+		n.Text = strings.ReplaceAll(n.Text, `\`+quote[:1], quote[:1])
+	}
+	n.Raw = n.Text
+	if quote != "'" {
+		n.Text = strings.ReplaceAll(n.Text, `\$`, "$")
+	}
+	if quote == `"` || quote == "`" { // not in the triple ones
+		n.Text = strings.ReplaceAll(n.Text, `\n`, "\n")
+	}
+	return n
+}
+
+// findExec finds $(command) at the start of s, with balanced brackets outside quotes.
+func (p *exprParser) findExec(s string, off int) (int, int, *Node) {
+	if len(s) < 2 || s[1] != '(' {
+		return -1, 0, nil
+	}
+	depth, inside := 1, byte(0)
+	for i := 2; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && inside != '\'':
+			i++
+		case inside != 0:
+			if c == inside {
+				inside = 0
+			}
+		case isQuote(c):
+			inside = c
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
 		}
-		return refNode(name, pos), 1 + len(name), nil
+		if depth == 0 {
+			pos := p.src.pos(off)
+			cmd := &Node{Text: s[2:i], Raw: s[2:i], Quote: '"', Pos: pos}
+			return 0, i + 1, &Node{Kind: NodeCall, Text: "exec", Args: []Arg{{Pos: pos, Value: cmd}}, Pos: pos}
+		}
+	}
+	return -1, 0, nil
+}
+
+// findSimple finds $NAME at the start of s.
+func (p *exprParser) findSimple(s string, off int) (int, int, *Node) {
+	name := envName(s[1:])
+	if name == "" {
+		return -1, 0, nil
+	}
+	return 0, 1 + len(name), refNode(name, p.src.pos(off))
+}
+
+// findBraced finds ${NAME}, ${NAME:-default} or ${NAME-default} at the start of s.
+func (p *exprParser) findBraced(s string, off int) (int, int, *Node) {
+	if !strings.HasPrefix(s, "${") {
+		return -1, 0, nil
 	}
 	name := envName(s[2:])
+	for name != "" && 2+len(name) < len(s) && (s[2+len(name)] == '.' || isWord(s[2+len(name)])) {
+		name = s[2 : 3+len(name)]
+	}
 	end := strings.IndexByte(s, '}')
 	if name == "" || end < 0 {
-		return nil, 0, p.fail(off, "${ is not followed by a name and }", "write \\$ for a dollar sign")
+		return -1, 0, nil
 	}
+	ref := refNode(name, p.src.pos(off))
 	rest := s[2+len(name) : end]
+	text, ok := strings.CutPrefix(rest, "-")
+	if !ok {
+		text, ok = strings.CutPrefix(rest, ":-")
+	}
 	switch {
 	case rest == "":
-		return refNode(name, pos), end + 1, nil
-	case strings.HasPrefix(rest, ":-"), strings.HasPrefix(rest, "-"):
-		def := &Node{Text: strings.TrimPrefix(strings.TrimPrefix(rest, ":"), "-"), Quote: '"', Pos: pos}
-		args := []Arg{{Pos: pos, Value: refNode(name, pos)}, {Pos: pos, Value: def}}
-		return &Node{Kind: NodeCall, Text: "fallback", Args: args, Pos: pos}, end + 1, nil
+		return 0, end + 1, ref
+	case ok && text != "":
+		at := p.src.pos(off + end - len(text))
+		args := []Arg{{Pos: ref.Pos, Value: ref}, {Pos: at, Value: &Node{Text: text, Pos: at}}}
+		return 0, end + 1, &Node{Kind: NodeCall, Text: "fallback", Args: args, Pos: ref.Pos}
 	}
-	return nil, 0, p.fail(off, "only ${NAME} and ${NAME:-default} are known here", "use if(), eq() or fallback()")
+	return -1, 0, nil
 }
 
 func refNode(name string, pos Pos) *Node {
-	return &Node{Kind: NodeCall, Text: "ref", Args: []Arg{{Pos: pos, Value: &Node{Text: name, Pos: pos}}}, Pos: pos}
+	return &Node{Kind: NodeCall, Text: "ref", Args: []Arg{{Pos: pos, Value: &Node{Text: name, Raw: name, Pos: pos}}}, Pos: pos}
 }
 
 // envName is the longest variable name at the start of s.
@@ -130,5 +211,21 @@ func isPlainNumber(s string) bool {
 	if err != nil || math.Abs(f) > 1<<53-1 {
 		return false
 	}
-	return strconv.FormatFloat(f, 'f', -1, 64) == s
+	return jsNumber(f) == s
+}
+
+// jsNumber prints a number as JavaScript does.
+func jsNumber(f float64) string {
+	abs := math.Abs(f)
+	switch {
+	case f == 0:
+		return "0"
+	case math.IsNaN(f):
+		return "NaN"
+	case abs >= 1e21 || abs < 1e-6:
+		s := strconv.FormatFloat(f, 'e', -1, 64)
+		mantissa, exp, _ := strings.Cut(s, "e")
+		return mantissa + "e" + exp[:1] + strings.TrimLeft(exp[1:], "0")
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }

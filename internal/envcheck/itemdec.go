@@ -11,36 +11,28 @@ import (
 func (p *schemaParser) itemDecorators(it *Item) {
 	p.twice(it.Decorators, it.Key)
 	for _, d := range it.Decorators {
-		if !p.misplaced(d, false, it.Key) {
-			continue
-		}
-		if d.Call && !slices.Contains(repeatable, d.Name) {
-			p.report(d.Pos, "schema-decorator", Error, it.Key, "@"+d.Name+" takes a value, not arguments", "write @"+d.Name+"=...")
+		if !p.usable(d, false, it.Key) {
 			continue
 		}
 		switch d.Name {
 		case "required":
 			it.Required = orTrue(d)
-			p.checkNode(it.Required, it.Key)
 		case "optional":
-			p.flag(d, it.Key, func(v bool) { it.Optional = v })
+			it.optional(orTrue(d))
 		case "sensitive":
-			it.Sensitive = sensitiveNode(d)
-			p.checkNode(it.Sensitive, it.Key)
+			it.Sensitive = p.sensitive(d, it.Key)
 		case "public":
-			p.flag(d, it.Key, func(v bool) { it.Public = v })
+			it.public(orTrue(d))
 		case "type":
 			it.Type = p.typeOf(d.Value, d.Pos, it.Key)
 		case "example":
 			if it.Example = d.Value; d.Value == nil {
-				p.report(d.Pos, "schema-decorator", Error, it.Key, "@example without a value", `write @example="..."`)
+				p.report(d.Pos, "schema-decorator", Warning, it.Key, "@example without a value", `write @example="..."`)
 			}
 		case "docs", "docsUrl":
 			p.docs(d, it)
 		case "deprecated":
-			if it.Deprecated = text(d.Value); it.Deprecated == "" || it.Deprecated == "true" {
-				it.Deprecated = "deprecated"
-			}
+			p.deprecated(d, it)
 		case "tag":
 			p.tags(d, it)
 		}
@@ -49,57 +41,142 @@ func (p *schemaParser) itemDecorators(it *Item) {
 
 func orTrue(d Decorator) *Node {
 	if d.Value == nil {
-		return &Node{Kind: NodeBool, Text: "true", Pos: d.Pos}
+		return &Node{Kind: NodeBool, Text: "true", Raw: "true", Pos: d.Pos}
 	}
 	return d.Value
 }
 
-// sensitiveNode takes @sensitive, @sensitive=bool and @sensitive={enabled=bool, ...}.
-func sensitiveNode(d Decorator) *Node {
+// negate is the condition not(n), for @optional and @public.
+func negate(n *Node) *Node {
+	if n.Kind == NodeBool {
+		b := boolNode(n.Text != "true")
+		b.Pos = n.Pos
+		return b
+	}
+	return &Node{Kind: NodeCall, Text: "not", Args: []Arg{{Pos: n.Pos, Value: n}}, Pos: n.Pos}
+}
+
+// optional takes @optional. With a condition it is @required with the
+// opposite one, except that undefined leaves the default.
+func (it *Item) optional(n *Node) {
+	switch n.Kind {
+	case NodeBool:
+		if it.Optional = n.Text == "true"; !it.Optional {
+			it.Required = negate(n)
+		}
+	case NodeUndefined:
+		it.Required = n
+	default:
+		it.Required, it.opposite = negate(n), true
+	}
+}
+
+func (it *Item) public(n *Node) {
+	switch {
+	case n.Kind == NodeBool && n.Text == "true":
+		it.Public = true
+	case n.Kind == NodeUndefined:
+		it.Sensitive = n
+	default:
+		it.Sensitive = negate(n)
+	}
+}
+
+// sensitive takes @sensitive, @sensitive=bool and @sensitive={enabled=bool, ...}.
+func (p *schemaParser) sensitive(d Decorator, key string) *Node {
 	n := orTrue(d)
 	if n.Kind != NodeObject {
 		return n
 	}
+	cond := &Node{Kind: NodeBool, Text: "true", Raw: "true", Pos: d.Pos}
 	for _, a := range n.Args {
-		if a.Name == "enabled" {
-			return a.Value
+		switch {
+		case a.Name != "enabled" && a.Name != "preventLeaks" && a.Name != "allowShortValue":
+			p.report(a.Pos, "schema-decorator", Error, key, "@sensitive has no option "+a.Name, didYouMean(a.Name, []string{"enabled", "preventLeaks", "allowShortValue"}))
+		case notBool(a.Value, p.schema) || a.Value.Kind == NodeUndefined:
+			p.report(a.Value.Pos, "schema-decorator", Error, key, "the option "+a.Name+" of @sensitive is true or false", "")
+		case a.Name == "enabled":
+			cond = a.Value
 		}
 	}
-	return &Node{Kind: NodeBool, Text: "true", Pos: d.Pos}
+	return cond
 }
 
-func (p *schemaParser) flag(d Decorator, key string, set func(bool)) {
-	if d.Value != nil && d.Value.Kind != NodeBool {
-		p.report(d.Pos, "schema-decorator", Error, key, "@"+d.Name+" is true or false", "")
+// conditions checks what decides whether an item is required or sensitive:
+// true, false or, for the default, undefined.
+func (p *schemaParser) conditions(it *Item) {
+	for _, d := range it.Decorators {
+		switch d.Name {
+		case "required", "optional", "sensitive", "public", "dynamic", "static":
+		default:
+			continue
+		}
+		v := d.Value
+		if d.Call || v == nil || d.Name == "sensitive" && v.Kind == NodeObject || !notBool(v, p.schema) {
+			continue
+		}
+		rule, fix := "schema-decorator", ""
+		if v.Kind == NodeCall {
+			rule, fix = "schema-function", "compare: eq($NAME, value), or not(isEmpty($NAME))"
+		}
+		p.report(v.Pos, rule, Error, it.Key, "@"+d.Name+" is true or false", fix)
+	}
+}
+
+// plausible reports @sensitive where no secret can be. It also notes, for the
+// check of the value, on what condition the item was declared a secret.
+func (p *schemaParser) plausible(it *Item) {
+	n := it.Sensitive
+	if it.Public || n == nil || n.Kind == NodeUndefined || n.Kind == NodeBool && n.Text == "false" || it.Type == nil {
 		return
 	}
-	set(d.Value == nil || d.Value.Text == "true")
+	it.Type.secret = n
+	what := ""
+	switch it.Type.Name {
+	case "boolean", "number", "port", "duration":
+		what = "a " + it.Type.Name
+	}
+	if it.Key == p.schema.CurrentEnv {
+		what = "the name of the environment"
+	}
+	if what == "" {
+		return
+	}
+	p.report(n.Pos, "schema-conflict", Error, it.Key, what+" cannot be sensitive: it is never masked in logs", "write @public, or give it @type=string")
 }
 
 func (p *schemaParser) docs(d Decorator, it *Item) {
-	url := text(d.Value)
-	if d.Call {
-		if n := len(d.Value.Args); n == 0 || n > 2 {
-			p.report(d.Pos, "schema-decorator", Error, it.Key, "@docs takes a URL, or a title and a URL", "")
-			return
-		}
-		url = text(d.Value.Args[len(d.Value.Args)-1].Value)
-	} else if d.Name == "docs" && d.Value == nil {
-		p.report(d.Pos, "schema-decorator", Error, it.Key, "@docs takes a URL, or a title and a URL", "write @docs(https://...)")
+	if !d.Call {
+		p.report(d.Pos, "schema-deprecated", Warning, it.Key, "@docsUrl is the old spelling of @docs", "write @docs("+text(d.Value)+")")
+		it.Docs = append(it.Docs, text(d.Value))
 		return
 	}
-	it.Docs = append(it.Docs, url)
+	if n := len(d.Value.Args); n == 0 || n > 2 {
+		p.report(d.Pos, "schema-decorator", Warning, it.Key, "@docs takes a URL, or a title and a URL", "write @docs(https://...)")
+		return
+	}
+	it.Docs = append(it.Docs, text(d.Value.Args[len(d.Value.Args)-1].Value))
+}
+
+func (p *schemaParser) deprecated(d Decorator, it *Item) {
+	switch v := orTrue(d); {
+	case v.Kind == NodeBool && v.Text == "true", v.Kind == NodeString && v.Text == "":
+		it.Deprecated = "deprecated"
+	case v.Kind == NodeString:
+		it.Deprecated = v.Text
+	}
 }
 
 func (p *schemaParser) tags(d Decorator, it *Item) {
-	if d.Value == nil || !d.Call {
+	if len(d.Value.Args) == 0 {
 		p.report(d.Pos, "schema-decorator", Error, it.Key, "@tag takes names", "write @tag(web, build)")
 		return
 	}
 	for _, a := range d.Value.Args {
 		name := text(a.Value)
-		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-			p.report(a.Pos, "schema-decorator", Error, it.Key, "a tag is made of letters, digits, _ and -", "")
+		first := name != "" && (isIdentStart(name[0]) || name[0] >= '0' && name[0] <= '9')
+		if a.Name != "" || !first || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+			p.report(a.Pos, "schema-decorator", Error, it.Key, "a tag begins with a letter or digit, and is made of letters, digits, _ and -", "")
 			continue
 		}
 		it.Tags = append(it.Tags, name)

@@ -14,7 +14,7 @@ const maxSchema = 4 << 20
 // in it, and each mistake is a finding with its position in the named file.
 func ParseSchema(name string, src []byte) (*Schema, []Finding) {
 	p := &schemaParser{
-		schema: &Schema{Name: name, DefaultRequired: "infer", DefaultSensitive: "true", byKey: map[string]*Item{}},
+		schema: &Schema{Name: name, DefaultRequired: "true", DefaultSensitive: "true", byKey: map[string]*Item{}},
 	}
 	p.src = newSource(name, "")
 	switch {
@@ -34,7 +34,8 @@ func ParseSchema(name string, src []byte) (*Schema, []Finding) {
 		src = rest
 		p.report(Pos{1, 1}, "schema-encoding", Warning, "", "the schema begins with a byte order mark, which varlock refuses", "save it as UTF-8 without BOM")
 	}
-	p.src = newSource(name, string(src))
+	// A line may end as on Windows; any other carriage return is a character like the rest.
+	p.src = newSource(name, strings.ReplaceAll(string(src), "\r\n", "\n"))
 	p.run()
 	p.finish()
 	return p.schema, SortFindings(p.findings)
@@ -61,6 +62,9 @@ type schemaParser struct {
 	gap      bool // a blank line came since the last block
 	block    commentBlock
 	sawItem  bool
+	imports  bool // the header has an @import: keys may come from it
+	imported bool // the file is imported: the environment may be the importing file's
+	disabled bool // @disable: the file counts for nothing
 }
 
 // commentBlock is the run of comment lines being collected.
@@ -89,7 +93,7 @@ func (p *schemaParser) run() {
 		line := t[p.off:end]
 		trimmed := strings.TrimLeft(line, " \t")
 		switch {
-		case strings.TrimSpace(line) == "":
+		case trimmed == "":
 			p.detach()
 			p.gap = true
 			p.off = end + 1
@@ -144,7 +148,7 @@ func (p *schemaParser) detach() {
 		return
 	}
 	p.block = commentBlock{}
-	if !p.sawItem {
+	if !p.sawItem { // notes for people stand there too, they are sorted out later
 		p.schema.Header = append(p.schema.Header, b.decorators...)
 	} else {
 		for _, d := range b.decorators {

@@ -11,10 +11,10 @@ func (p *schemaParser) item(end int) {
 
 	t := p.src.text
 	start := p.off
-	for isBlank(t[start]) {
+	for isGap(t[start]) {
 		start++
 	}
-	if rest := strings.TrimPrefix(t[start:end], "export"); len(rest) < end-start && rest != "" && isBlank(rest[0]) {
+	if rest, ok := strings.CutPrefix(t[start:end], "export "); ok && !strings.HasPrefix(strings.TrimLeft(rest, " \t"), "=") {
 		start = end - len(strings.TrimLeft(rest, " \t"))
 	}
 	keyEnd := start
@@ -22,7 +22,7 @@ func (p *schemaParser) item(end int) {
 		keyEnd++
 	}
 	eq := keyEnd
-	for eq < end && isBlank(t[eq]) {
+	for eq < end && isGap(t[eq]) {
 		eq++
 	}
 	key := t[start:keyEnd]
@@ -59,90 +59,136 @@ func (p *schemaParser) badLine(start, at, end int) {
 // itemValue reads the value after '=' and what may follow it, and moves to the next line.
 func (p *schemaParser) itemValue(it *Item, off int) {
 	e := &exprParser{src: p.src, off: off}
-	e.blanks()
-	it.ValuePos = p.src.pos(e.off)
 	node, err := e.itemValue()
 	if err != nil {
+		e.blanks()
+		it.ValuePos = p.src.pos(e.off)
 		p.syntax(err, it.Key)
-		p.off = p.src.lineEnd(max(e.off, err.off)) + 1
+		p.off = p.src.lineEnd(min(max(e.off, err.off), len(p.src.text))) + 1
 		return
 	}
 	it.Value = node
+	if node != nil {
+		it.ValuePos = node.Pos
+	} else {
+		it.ValuePos = p.src.pos(off + len(p.src.text[off:e.off]) - len(strings.TrimLeft(p.src.text[off:e.off], " \t")))
+	}
+	p.doubt(e, it.Key)
 	e.blanks()
-	end := p.src.lineEnd(min(e.off, len(p.src.text)))
-	p.off = end + 1
-	if e.off >= end {
-		return
-	}
-	if p.src.text[e.off] != '#' {
-		p.report(p.src.pos(e.off), "schema-syntax", Error, it.Key, "text after the value", "quote the whole value, or start a comment with #")
-		return
-	}
-	body := strings.TrimLeft(p.src.text[e.off+1:end], " \t")
-	if !strings.HasPrefix(body, "@") {
-		return
-	}
-	p.off = end - len(body)
-	b := commentBlock{}
-	p.decorators(&b)
-	it.Decorators = append(it.Decorators, b.decorators...)
+	p.off = e.off
+	p.postComment(it)
 	p.off = p.src.lineEnd(min(p.off, len(p.src.text))) + 1
 }
 
+// postComment reads the comment after a value, which may hold decorators.
+func (p *schemaParser) postComment(it *Item) {
+	if p.off >= len(p.src.text) || p.src.text[p.off] == '\n' {
+		return
+	}
+	if p.src.text[p.off] != '#' {
+		p.report(p.src.pos(p.off), "schema-syntax", Error, it.Key, "text after the value", "quote the whole value, or start a comment with #")
+		return
+	}
+	line := p.src.text[p.off:p.src.lineEnd(p.off)]
+	body := strings.TrimLeft(line[1:], " \t")
+	switch {
+	case isDivider(line):
+		p.report(p.src.pos(p.off), "schema-syntax", Error, it.Key, "a divider cannot follow a value", "put it on a line of its own")
+	case strings.HasPrefix(body, "@"):
+		p.off += len(line) - len(body)
+		b := commentBlock{}
+		p.decorators(&b)
+		it.Decorators = append(it.Decorators, b.decorators...)
+	}
+}
+
+// doubt warns where what looks like a call or a quoted text is none, so that
+// varlock reads it as plain text without a word.
+func (p *schemaParser) doubt(e *exprParser, key string) {
+	for _, d := range e.doubts {
+		p.report(p.src.pos(d.off), "schema-syntax", Warning, key, "read as plain text, because of this: "+d.msg, d.fix)
+	}
+	e.doubts = nil
+}
+
 // itemValue reads an item's value in env-spec's order: call, collection,
-// multi-line text, quoted text, unquoted text. Nil means no definition.
+// multi-line text, quoted text, unquoted text. Nil means no definition. A
+// blank after '=' already makes it an unquoted text.
 func (e *exprParser) itemValue() (*Node, *syntaxError) {
-	t := e.src.text
-	if e.off >= len(t) || t[e.off] == '\n' || t[e.off] == '#' {
-		return nil, nil
-	}
-	start := e.off
-	if name := e.ident(start); name != "" && strings.HasPrefix(t[start+len(name):], "(") {
-		return e.call(name)
-	}
-	switch c := t[start]; c {
-	case '[', '{':
-		n, err := e.value("")
-		if err == nil && e.atEnd() {
+	t, start := e.src.text, e.off
+	var why *syntaxError
+	switch c := e.peek(); {
+	case isQuote(c):
+		if n := e.multiline(); n != nil {
 			return n, nil
 		}
-		e.off = start // JSON and the like: a plain text
-	case '"', '\'', '`':
-		return e.multiline(c)
+		n, err := e.quoted(c)
+		if err != nil {
+			err.msg = "the quote is never closed"
+			if strings.HasPrefix(t[start:], strings.Repeat(string(c), 3)) {
+				err.fix = "a text in triple quotes holds a line break; add " + strings.Repeat(string(c), 3)
+			}
+		}
+		return n, err
+	case c != '\n':
+		n, err := e.structured()
+		if n != nil || err != nil && err.fatal {
+			return n, err
+		}
+		if c != '[' && c != '{' { // JSON and the like is meant to be text
+			why = err
+		}
 	}
-	end := start
-	for end < len(t) && t[end] != '\n' && t[end] != '#' {
-		end++
+	e.blanks()
+	if isQuote(e.peek()) {
+		return nil, e.fail(e.off, "a quoted value must follow = at once", "remove the blanks after =")
 	}
-	e.off = end
-	return e.bare(strings.TrimRight(t[start:end], " \t\r"), start)
+	if name := e.ident(e.off); why == nil && name != "" && e.off > start && functions[name].min > 0 && strings.HasPrefix(t[e.off+len(name):], "(") {
+		why = e.fail(e.off, "a call must follow = at once", "remove the blanks after =")
+	}
+	from := e.off
+	for e.off < len(t) && t[e.off] != '\n' && t[e.off] != '#' {
+		e.off++
+	}
+	if e.off == from {
+		return nil, nil
+	}
+	if why != nil {
+		e.doubts = append(e.doubts, why)
+	}
+	return e.bare(t[from:e.off], from), nil
 }
 
-// atEnd reports whether only blanks and a comment follow on the line.
-func (e *exprParser) atEnd() bool {
-	off := e.off
-	for off < len(e.src.text) && isBlank(e.src.text[off]) {
-		off++
-	}
-	return off >= len(e.src.text) || e.src.text[off] == '\n' || e.src.text[off] == '#'
-}
-
-// multiline reads a quoted text that may hold newlines; """ and ``` are fences of their own.
-func (e *exprParser) multiline(q byte) (*Node, *syntaxError) {
+// multiline reads a quoted text that holds a line break; """ and ``` are
+// fences of their own. Without one there, it gives nil and consumes nothing.
+func (e *exprParser) multiline() *Node {
 	t, start := e.src.text, e.off
-	fence := string(q)
-	if triple := strings.Repeat(fence, 3); q != '\'' && strings.HasPrefix(t[start:], triple) {
-		fence = triple
+	q := t[start : start+1]
+	fences := []string{q, strings.Repeat(q, 3)}
+	switch q {
+	case "'":
+		fences = fences[:1]
+	case "`":
+		fences = fences[1:]
 	}
-	for i := start + len(fence); i < len(t); i++ {
-		if t[i] == '\\' && i+1 < len(t) && t[i+1] == q {
-			i++
+	for _, fence := range fences {
+		from := start + len(fence)
+		if !strings.HasPrefix(t[start:], fence) {
 			continue
 		}
-		if strings.HasPrefix(t[i:], fence) {
-			e.off = i + len(fence)
-			return e.interpolate(t[start+len(fence):i], start+len(fence), q)
+		for i := from; i < len(t); i++ {
+			switch {
+			case t[i] == '\\' && strings.HasPrefix(t[i+1:], fence):
+				i += len(fence)
+				continue
+			case !strings.HasPrefix(t[i:], fence):
+				continue
+			case strings.IndexByte(t[from:i], '\n') >= 0:
+				e.off = i + len(fence)
+				return e.expand(t[from:i], from, fence)
+			}
+			break
 		}
 	}
-	return nil, e.fail(start, "the quote is never closed", "add "+fence)
+	return nil
 }

@@ -10,7 +10,7 @@ func (s *Schema) requiredByDefault(it *Item) bool {
 	case "false":
 		return false
 	}
-	v := it.Value
+	v := it.Value // infer: a key with a value of its own must have one
 	return v != nil && v.Kind != NodeUndefined && (v.Kind != NodeString || v.Text != "")
 }
 
@@ -20,7 +20,7 @@ func (s *Schema) IsSensitive(it *Item) bool {
 	switch {
 	case it.Public:
 		return false
-	case it.Sensitive != nil:
+	case it.Sensitive != nil && it.Sensitive.Kind != NodeUndefined:
 		return it.Sensitive.Kind != NodeBool || it.Sensitive.Text == "true"
 	case s.DefaultSensitive == "false":
 		return false

@@ -48,6 +48,8 @@ type Item struct {
 	Docs       []string
 	Tags       []string
 	Deprecated string // message, "deprecated" when none was given, "" when not
+
+	opposite bool // Required is not() of what @optional says
 }
 
 // Decorator is an @name, @name=value or @name(args) of a comment.
@@ -102,4 +104,6 @@ type Type struct {
 	Elem   *Type   // of array and record
 	Key    *Type   // of record
 	Opts   map[string]*Node
+
+	secret *Node // condition under which its item was declared sensitive; nil for none
 }

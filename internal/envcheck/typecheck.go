@@ -1,17 +1,7 @@
 package envcheck
 
 import (
-	"encoding/json"
-	"maps"
-	"math"
-	"net"
-	"net/url"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf16"
 )
 
@@ -25,34 +15,129 @@ type problem struct {
 func bad(msg, fix string) problem { return problem{Error, msg, fix} }
 
 // checkType checks a value that is not empty against a type.
-func (e *evaluator) checkType(t *Type, v string) problem {
-	if t == nil {
+func (e *evaluator) checkType(t *Type, v string) problem { return e.check(t, textVal(v)) }
+
+// check brings a value into the form of its type, as varlock does, and checks that form.
+func (e *evaluator) check(t *Type, v val) problem {
+	if t == nil || v.kind == valUnknown {
 		return problem{}
 	}
+	out, p := e.coerce(t, v)
+	if p.msg != "" || out.kind == valUndefined {
+		return p
+	}
+	if p = e.validate(t, out); p.msg != "" && p.level == Error {
+		return p
+	}
+	if s := e.secrecy(t, out); s.msg != "" {
+		return s
+	}
+	if p.msg == "" && t.Name == "number" && !e.opt(t, "coerceToMinMaxRange").truthy() {
+		if f, _ := parseFloat(strings.TrimFunc(v.text, isJSSpace)); f != out.num {
+			return problem{Warning, "is rounded when varlock reads it, but not when the app reads the variable itself", "write the rounded number"}
+		}
+	}
+	return p
+}
+
+// coerce brings a value into the form of its type. Undefined means that the
+// value counts as missing.
+func (e *evaluator) coerce(t *Type, v val) (val, problem) {
+	switch t.Name {
+	case "number":
+		return e.coerceNumber(t, v)
+	case "port":
+		return coercePort(v)
+	case "boolean":
+		return coerceBool(v)
+	case "enum":
+		return coerceEnum(t, v)
+	case "duration":
+		return e.coerceDuration(t, v)
+	case "array":
+		return e.coerceArray(t, v)
+	case "record", "simple-object":
+		return e.coerceRecord(t, v)
+	}
+	s := v.text
+	switch {
+	case t.Name == "md5", t.Name != "url" && e.opt(t, "normalize").truthy(), t.Name == "string" && e.opt(t, "toLowerCase").truthy():
+		s = strings.ToLower(s)
+	case t.Name == "string" && e.opt(t, "toUpperCase").truthy():
+		s = strings.ToUpper(s)
+	case t.Name == "domain":
+		s = strings.TrimFunc(s, isJSSpace)
+	case t.Name == "url" && e.opt(t, "prependHttps").truthy() && !hasScheme(s):
+		s = "https://" + s
+	}
+	return textVal(s), problem{}
+}
+
+// validate checks a value that has the form of its type.
+func (e *evaluator) validate(t *Type, v val) problem {
 	switch t.Name {
 	case "string":
-		return e.checkString(t, v)
+		return e.checkString(t, v.text)
 	case "number":
-		return e.checkNumber(t, v)
+		return e.checkNumber(t, v.num)
 	case "url":
-		return e.checkURL(t, v)
+		return e.checkURL(t, v.text)
 	case "enum":
 		return checkEnum(t, v)
 	case "port":
-		return e.checkPort(t, v)
+		return e.checkPort(t, v.num)
 	case "ip":
-		return e.checkIP(t, v)
+		return e.checkIP(t, v.text)
 	case "duration":
-		return e.checkDuration(t, v)
+		return e.checkDuration(t, v.num)
 	case "array":
 		return e.checkArray(t, v)
-	case "record", "simple-object":
+	case "record":
 		return e.checkRecord(t, v)
+	case "domain":
+		return e.checkDomain(t, v.text)
+	case "isoDate":
+		return checkISODate(v.text)
 	}
-	if ok := simpleTypes[t.Name]; ok != nil && !ok(v) {
+	if ok := simpleTypes[t.Name]; ok != nil && !ok(v.text) {
 		return bad("is not "+article(typeDefs[t.Name].human), "")
 	}
 	return problem{}
+}
+
+// secrecy checks what was declared a secret: masking in logs works on texts
+// of three characters or more.
+func (e *evaluator) secrecy(t *Type, v val) problem {
+	if t.secret == nil || !e.eval(t.secret).truthy() {
+		return problem{}
+	}
+	texts, others := leaves(v, nil, 0)
+	if t.Name == "array" || t.Name == "record" || t.Name == "simple-object" {
+		if others > 0 {
+			return bad("holds elements that are no text, which are never masked in logs", "give it a type with texts, such as array(string)")
+		}
+	}
+	for _, s := range texts {
+		if n := length(s); n < 3 {
+			return bad("has "+itoa(n)+" characters, too few to be masked in logs", "use a longer secret, or say @public")
+		}
+	}
+	return problem{}
+}
+
+// leaves lists the texts within a value and counts its other scalars.
+func leaves(v val, texts []string, others int) ([]string, int) {
+	switch {
+	case v.kind == valArray || v.kind == valObject:
+		for _, m := range v.list {
+			texts, others = leaves(m, texts, others)
+		}
+	case v.kind == valText && v.scalar != NodeString:
+		others++
+	case v.kind == valText && v.text != "":
+		texts = append(texts, v.text)
+	}
+	return texts, others
 }
 
 func article(s string) string {
@@ -65,47 +150,19 @@ func article(s string) string {
 	return "a " + s
 }
 
-// simpleTypes are the types without options of consequence.
-var simpleTypes = map[string]func(string) bool{
-	"boolean": func(v string) bool { _, ok := parseBool(v); return ok },
-	"email":   lazyMatch(`^[^\s@"]+@[^\s@]+\.[^\s@.]+$`),
-	"semver":  lazyMatch(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`),
-	"isoDate": isISODate,
-	"uuid":    lazyMatch(`^(?i:[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|00000000-0000-0000-0000-000000000000)$`),
-	"md5":     lazyMatch(`^[0-9a-f]{32}$`),
-}
-
-// lazyMatch compiles the pattern at its first use: most checks need few of them.
-func lazyMatch(pattern string) func(string) bool {
-	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-	return func(v string) bool { return re().MatchString(v) }
-}
-
-func parseBool(v string) (value, ok bool) {
-	switch strings.ToLower(v) {
-	case "t", "true", "yes", "on", "1":
-		return true, true
-	case "f", "false", "no", "off", "0":
-		return false, true
+// opt evaluates an option; undefined when it is not given. What stands in
+// quotes counts as it is written there.
+func (e *evaluator) opt(t *Type, name string) val {
+	n := t.Opts[name]
+	if n != nil && n.Kind == NodeString {
+		return textVal(n.Raw)
 	}
-	return false, false
+	return e.eval(n)
 }
-
-func isISODate(v string) bool {
-	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02T15:04Z07:00"} {
-		if _, err := time.Parse(layout, v); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// opt evaluates an option; undefined when it is not given.
-func (e *evaluator) opt(t *Type, name string) val { return e.eval(t.Opts[name]) }
 
 func (e *evaluator) number(t *Type, name string) (float64, bool) {
-	f, err := strconv.ParseFloat(e.opt(t, name).text, 64)
-	return f, err == nil
+	v := e.opt(t, name)
+	return v.num, v.kind == valText && v.scalar == NodeNumber
 }
 
 // length is the length as JavaScript counts it.
@@ -116,25 +173,19 @@ func (e *evaluator) checkLength(t *Type, n int, prefix, unit string) problem {
 	if prefix != "" {
 		names = []string{prefix + "IsLength", prefix + "MinLength", prefix + "MaxLength"}
 	}
-	if want, ok := e.number(t, names[0]); ok && n != int(want) {
-		return bad("has "+itoa(n)+" "+unit+", must have "+itoa(int(want)), "")
+	if want, ok := e.number(t, names[0]); ok && float64(n) != want {
+		return bad("has "+itoa(n)+" "+unit+", must have "+jsNumber(want), "")
 	}
-	if least, ok := e.number(t, names[1]); ok && n < int(least) {
-		return bad("has "+itoa(n)+" "+unit+", must have at least "+itoa(int(least)), "")
+	if least, ok := e.number(t, names[1]); ok && float64(n) < least {
+		return bad("has "+itoa(n)+" "+unit+", must have at least "+jsNumber(least), "")
 	}
-	if most, ok := e.number(t, names[2]); ok && n > int(most) {
-		return bad("has "+itoa(n)+" "+unit+", may have at most "+itoa(int(most)), "")
+	if most, ok := e.number(t, names[2]); ok && float64(n) > most {
+		return bad("has "+itoa(n)+" "+unit+", may have at most "+jsNumber(most), "")
 	}
 	return problem{}
 }
 
 func (e *evaluator) checkString(t *Type, v string) problem {
-	if e.opt(t, "toUpperCase").truthy() {
-		v = strings.ToUpper(v)
-	}
-	if e.opt(t, "toLowerCase").truthy() {
-		v = strings.ToLower(v)
-	}
 	if p := e.checkLength(t, length(v), "", "characters"); p.msg != "" {
 		return p
 	}
@@ -150,7 +201,7 @@ func (e *evaluator) checkString(t *Type, v string) problem {
 // shown is a text from the schema that may be printed: one that stands in the
 // schema as it is. What was made from other variables may hold a secret.
 func shown(n *Node, s string) string {
-	if isText(n) && n.Text == s {
+	if isText(n) && (n.Text == s || n.Raw == s) {
 		return s
 	}
 	if n != nil {
@@ -164,192 +215,26 @@ func shown(n *Node, s string) string {
 }
 
 func (e *evaluator) checkMatches(t *Type, v string) problem {
+	n := t.Opts["matches"]
+	if n == nil {
+		return problem{}
+	}
 	m := e.opt(t, "matches")
-	if m.kind == valText { // a text stands for a pattern, in the old spelling
-		m = e.pattern(m.text, "")
+	if n.Kind == NodeCall && n.Text == "regex" && len(n.Args) > 0 {
+		m = e.pattern(n.Args[0].Value.Raw, regexFlags(n))
+	}
+	if m.kind == valText && !m.empty() { // a text stands for a pattern, in the old spelling
+		pattern, flags, ok := regexLiteral(m.text)
+		if !ok || !validPattern(pattern, flags) {
+			pattern, flags = m.text, ""
+		}
+		if !validPattern(pattern, flags) {
+			return bad("is to match a pattern that is none", "put a regular expression into what the schema refers to")
+		}
+		m = e.pattern(pattern, flags)
 	}
 	if m.kind == valPattern && m.re != nil && !m.re.MatchString(v) {
-		return bad("does not match "+shown(t.Opts["matches"], m.text), "")
+		return bad("does not match "+shown(n, m.text), "")
 	}
 	return problem{}
-}
-
-var numberPattern = lazyMatch(`^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
-
-func (e *evaluator) checkNumber(t *Type, v string) problem {
-	f, err := strconv.ParseFloat(v, 64)
-	if err != nil || !numberPattern(v) {
-		return bad("is not a number", "")
-	}
-	rounded := f
-	if e.opt(t, "isInt").truthy() {
-		rounded = math.Round(f)
-	} else if digits, ok := e.number(t, "precision"); ok {
-		scale := math.Pow(10, digits)
-		rounded = math.Round(f*scale) / scale
-	}
-	if least, ok := e.number(t, "min"); ok && rounded < least && !e.opt(t, "coerceToMinMaxRange").truthy() {
-		return bad("is less than "+number(least), "")
-	}
-	if most, ok := e.number(t, "max"); ok && rounded > most && !e.opt(t, "coerceToMinMaxRange").truthy() {
-		return bad("is more than "+number(most), "")
-	}
-	if by, ok := e.number(t, "isDivisibleBy"); ok && by != 0 && math.Mod(rounded, by) != 0 {
-		return bad("is not divisible by "+number(by), "")
-	}
-	if rounded != f {
-		return problem{Warning, "is rounded when varlock reads it, but not when the app reads the variable itself", "write the rounded number"}
-	}
-	return problem{}
-}
-
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-func (e *evaluator) checkURL(t *Type, v string) problem {
-	if e.opt(t, "prependHttps").truthy() && !strings.Contains(v, "://") {
-		v = "https://" + v
-	}
-	u, err := url.Parse(v)
-	switch {
-	case err != nil && !strings.Contains(err.Error(), "invalid URL escape"):
-		return bad("is not a URL", "percent-encode special characters in the user name and the password")
-	case err != nil:
-		return problem{}
-	case u.Scheme == "":
-		return bad("is not an absolute URL", "begin it with its scheme, such as https://")
-	case u.Host == "" && (u.Scheme == "http" || u.Scheme == "https"):
-		return bad("is a URL without a host", "")
-	}
-	if list := t.Opts["allowedDomains"]; list != nil {
-		if domains := texts(list); !slices.Contains(domains, u.Host) {
-			return bad("is a URL of a host that is not among "+strings.Join(domains, ", "), "the port counts as part of the host")
-		}
-	}
-	if e.opt(t, "noTrailingSlash").truthy() && strings.HasSuffix(v, "/") {
-		return bad("ends with a slash", "remove the slash at the end")
-	}
-	return e.checkMatches(t, v)
-}
-
-func checkEnum(t *Type, v string) problem {
-	var names []string
-	for _, n := range t.Values {
-		if n.Text == v {
-			return problem{}
-		}
-		names = append(names, n.Text)
-	}
-	return bad("is not one of "+strings.Join(names, ", "), "")
-}
-
-func (e *evaluator) checkPort(t *Type, v string) problem {
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 || n > 65535 || strings.Trim(v, "0123456789") != "" {
-		return bad("is not a port number (0 to 65535)", "")
-	}
-	if least, ok := e.number(t, "min"); ok && float64(n) < least {
-		return bad("is a port below "+number(least), "")
-	}
-	if most, ok := e.number(t, "max"); ok && float64(n) > most {
-		return bad("is a port above "+number(most), "")
-	}
-	return problem{}
-}
-
-func (e *evaluator) checkIP(t *Type, v string) problem {
-	version := e.opt(t, "version").text
-	if version == "" {
-		version = "4"
-	}
-	ip := net.ParseIP(v)
-	if ip == nil || (version == "6") != strings.Contains(v, ":") {
-		return bad("is not an IP address of version "+version, "")
-	}
-	return problem{}
-}
-
-func (e *evaluator) checkDuration(t *Type, v string) problem {
-	d, ok := parseDuration(v)
-	if !ok {
-		return bad("is not a duration", "write 30s, 500ms, 2days or bare milliseconds")
-	}
-	if least, ok := parseDuration(e.opt(t, "min").text); ok && d < least {
-		return bad("is shorter than "+e.opt(t, "min").text, "")
-	}
-	if most, ok := parseDuration(e.opt(t, "max").text); ok && d > most {
-		return bad("is longer than "+e.opt(t, "max").text, "")
-	}
-	return problem{}
-}
-
-func (e *evaluator) checkArray(t *Type, v string) problem {
-	sep := e.opt(t, "separator").text
-	if sep == "" {
-		sep = ","
-	}
-	var items []string
-	if e.opt(t, "format").text == "json" {
-		var raw []any
-		if json.Unmarshal([]byte(v), &raw) != nil {
-			return bad("is not a JSON array", "")
-		}
-		for _, r := range raw {
-			items = append(items, jsonText(r))
-		}
-	} else {
-		for s := range strings.SplitSeq(v, sep) {
-			items = append(items, strings.TrimSpace(s))
-		}
-	}
-	if t.Opts["minLength"] == nil && len(items) == 0 {
-		return bad("is an empty list", "")
-	}
-	if p := e.checkLength(t, len(items), "", "elements"); p.msg != "" {
-		return p
-	}
-	seen := map[string]bool{}
-	for i, item := range items {
-		if e.opt(t, "unique").truthy() && seen[item] {
-			return bad("has the same element twice (number "+itoa(i+1)+")", "")
-		}
-		seen[item] = true
-		if p := e.checkType(t.Elem, item); p.msg != "" {
-			p.msg = "element " + itoa(i+1) + " " + p.msg
-			return p
-		}
-	}
-	return problem{}
-}
-
-func (e *evaluator) checkRecord(t *Type, v string) problem {
-	var raw map[string]any
-	if json.Unmarshal([]byte(v), &raw) != nil {
-		return bad("is not a JSON object", "")
-	}
-	if t.Name == "simple-object" {
-		return problem{}
-	}
-	if p := e.checkLength(t, len(raw), "entries", "entries"); p.msg != "" {
-		return p
-	}
-	for _, k := range slices.Sorted(maps.Keys(raw)) {
-		if p := e.checkType(t.Key, k); p.msg != "" {
-			p.msg = "a key " + p.msg
-			return p
-		}
-		if p := e.checkType(t.Elem, jsonText(raw[k])); p.msg != "" {
-			p.msg = "an entry " + p.msg
-			return p
-		}
-	}
-	return problem{}
-}
-
-// jsonText is the text of a JSON scalar; other values as JSON.
-func jsonText(v any) string {
-	if s, ok := v.(string); ok {
-		return s
-	}
-	b, _ := json.Marshal(v)
-	return string(b)
 }

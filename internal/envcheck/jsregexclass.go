@@ -1,0 +1,255 @@
+package envcheck
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// jsSpaceClass is \s as JavaScript reads it, for use within brackets.
+const jsSpaceClass = `\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
+
+// notJSSpaceClass is \S within brackets.
+const notJSSpaceClass = `\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
+
+// escape reads a backslash and what it escapes; false where nothing may repeat it.
+func (p *jsPattern) escape(class bool) bool {
+	if p.i+1 >= len(p.src) {
+		p.fail(`a \ at the end`)
+		return false
+	}
+	c := p.src[p.i+1]
+	switch {
+	case strings.IndexByte("dDwW", c) >= 0:
+		p.i += 2
+		p.out.WriteString(`\` + string(c))
+	case c == 's' || c == 'S':
+		p.i += 2
+		space := jsSpaceClass
+		switch {
+		case c == 'S' && class:
+			space = notJSSpaceClass
+		case c == 'S':
+			space = "[^" + space + "]"
+		case !class:
+			space = "[" + space + "]"
+		}
+		p.out.WriteString(space)
+	case !class && (c == 'b' || c == 'B'):
+		p.i += 2
+		p.out.WriteString(`\` + string(c))
+		return false
+	case !class && c >= '1' && c <= '9':
+		p.backReference()
+	case !class && c == 'k' && (p.unicode || strings.Contains(p.src, "(?<") && countNames(p.src) > 0):
+		name, ok := "", false
+		if strings.HasPrefix(p.src[p.i:], `\k<`) {
+			name, _, ok = strings.Cut(p.src[p.i+3:], ">")
+		}
+		if !ok || name == "" {
+			p.fail(`\k is not followed by a group's name`)
+			return false
+		}
+		p.back = append(p.back, name)
+		p.i += 4 + len(name)
+		p.cannot("opsctl's regular expressions have no back-references")
+	case (c == 'p' || c == 'P') && p.unicode:
+		p.property()
+	default:
+		p.writeRune(p.escaped(class))
+	}
+	return true
+}
+
+// countNames counts the named groups.
+func countNames(s string) int {
+	return strings.Count(s, "(?<") - strings.Count(s, "(?<=") - strings.Count(s, "(?<!")
+}
+
+func (p *jsPattern) backReference() {
+	end := p.i + 1
+	for end < len(p.src) && p.src[end] >= '0' && p.src[end] <= '9' {
+		end++
+	}
+	n, err := strconv.Atoi(p.src[p.i+1 : end])
+	switch {
+	case err == nil && n <= p.groups:
+		p.i = end
+		p.cannot("opsctl's regular expressions have no back-references")
+	case p.unicode:
+		p.fail("a reference to a group that is not there")
+	default:
+		p.writeRune(p.escaped(false))
+	}
+}
+
+// property reads \p{Name}, as far as RE2 has the same names.
+func (p *jsPattern) property() {
+	end := strings.IndexByte(p.src[p.i:], '}')
+	if end < 4 || p.src[p.i+2] != '{' {
+		p.fail(`\p is not followed by {Name}`)
+		return
+	}
+	name := p.src[p.i : p.i+end+1]
+	p.i += len(name)
+	if strings.Contains(name, "=") {
+		p.cannot("opsctl's regular expressions do not know " + name)
+		return
+	}
+	p.out.WriteString(name)
+}
+
+// escaped reads an escape that stands for one character.
+func (p *jsPattern) escaped(class bool) rune {
+	c := p.src[p.i+1]
+	rest := p.src[p.i+2:]
+	hex := func(n int) (rune, bool) {
+		if len(rest) < n {
+			return 0, false
+		}
+		v, err := strconv.ParseUint(rest[:n], 16, 32)
+		return rune(v), err == nil && strings.Trim(rest[:n], "0123456789abcdefABCDEF") == ""
+	}
+	switch {
+	case strings.IndexByte("tnvfr", c) >= 0:
+		p.i += 2
+		return rune("\t\n\v\f\r"[strings.IndexByte("tnvfr", c)])
+	case class && c == 'b':
+		p.i += 2
+		return '\b'
+	case class && c == '-' && p.unicode:
+		p.i += 2
+		return '-'
+	case c == 'c' && rest != "" && isIdentStart(rest[0]):
+		p.i += 3
+		return rune(rest[0] & 0x1f)
+	case c == 'c' && !p.unicode:
+		p.i++ // the backslash stands for itself
+		return '\\'
+	case c == 'x':
+		if r, ok := hex(2); ok {
+			p.i += 4
+			return r
+		}
+	case c == 'u' && strings.HasPrefix(rest, "{") && p.unicode:
+		v, err := strconv.ParseUint(rest[1:max(1, strings.IndexByte(rest, '}'))], 16, 32)
+		if err != nil || v > utf8.MaxRune {
+			p.fail(`\u{...} is no character`)
+		}
+		p.i += 3 + strings.IndexByte(rest, '}')
+		return rune(v)
+	case c == 'u':
+		if r, ok := hex(4); ok {
+			p.i += 6
+			if r >= 0xd800 && r < 0xe000 {
+				p.cannot("half of a character pair")
+			}
+			return r
+		}
+	case c >= '0' && c <= '7':
+		return p.octal()
+	}
+	r, size := utf8.DecodeRuneInString(p.src[p.i+1:])
+	if p.unicode && !strings.ContainsRune(`^$\.*+?()[]{}|/`, r) {
+		p.fail(`an escape \` + string(r) + ` that is not valid`)
+	}
+	p.i += 1 + size
+	return r
+}
+
+func (p *jsPattern) octal() rune {
+	digits := p.src[p.i+1:]
+	n := 0
+	for n < len(digits) && n < 3 && digits[n] >= '0' && digits[n] <= '7' && (n < 2 || digits[0] <= '3') {
+		n++
+	}
+	if p.unicode && (digits[0] != '0' || len(digits) > 1 && digits[1] >= '0' && digits[1] <= '9') {
+		p.fail(`an escape \` + digits[:n] + ` that is not valid`)
+	}
+	v, _ := strconv.ParseUint(digits[:n], 8, 32)
+	p.i += 1 + n
+	return rune(v)
+}
+
+// class reads [...].
+func (p *jsPattern) class() {
+	p.i++
+	not := p.more() && p.src[p.i] == '^'
+	if not {
+		p.i++
+	}
+	if p.more() && p.src[p.i] == ']' { // [] matches nothing, [^] anything
+		p.i++
+		if not {
+			p.out.WriteString(`[\x{0}-\x{10ffff}]`)
+		} else {
+			p.out.WriteString(`[^\x{0}-\x{10ffff}]`)
+		}
+		return
+	}
+	p.out.WriteString("[")
+	if not {
+		p.out.WriteString("^")
+	}
+	for p.more() && p.src[p.i] != ']' {
+		low, single := p.classAtom()
+		if !p.more() || p.src[p.i] != '-' || p.i+1 >= len(p.src) || p.src[p.i+1] == ']' {
+			continue
+		}
+		p.i++
+		if !single {
+			p.out.WriteString(`\-`)
+			p.setOrError()
+			continue
+		}
+		mark := p.out.Len()
+		high, single := p.classAtom()
+		if !single {
+			p.setOrError()
+			written := p.out.String()
+			p.out.Reset()
+			p.out.WriteString(written[:mark] + `\-` + written[mark:])
+			continue
+		}
+		if low > high {
+			p.fail("a range in [...] is out of order")
+		}
+		written := p.out.String()
+		p.out.Reset()
+		p.out.WriteString(written[:mark] + "-" + written[mark:])
+	}
+	if p.err == "" && p.i >= len(p.src) {
+		p.fail("a [ has no ]")
+		return
+	}
+	p.i++
+	p.out.WriteString("]")
+}
+
+// setOrError: with flag u a class such as \d cannot be an end of a range.
+func (p *jsPattern) setOrError() {
+	if p.unicode {
+		p.fail("a class as an end of a range")
+	}
+}
+
+// classAtom reads one character of a class, or a set such as \d.
+func (p *jsPattern) classAtom() (r rune, single bool) {
+	if p.src[p.i] != '\\' {
+		r, size := utf8.DecodeRuneInString(p.src[p.i:])
+		p.i += size
+		p.writeRune(r)
+		return r, true
+	}
+	if p.i+1 < len(p.src) && (strings.IndexByte("dDwWsS", p.src[p.i+1]) >= 0 || p.unicode && (p.src[p.i+1] == 'p' || p.src[p.i+1] == 'P')) {
+		p.escape(true)
+		return 0, false
+	}
+	if p.i+1 >= len(p.src) {
+		p.fail(`a \ at the end`)
+		return 0, true
+	}
+	r = p.escaped(true)
+	p.writeRune(r)
+	return r, true
+}
