@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp/syntax"
 	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
 )
 
 // exampleHead says where the rendered file comes from.
@@ -18,6 +20,10 @@ const exampleHead = "# Rendered from %s by `opsctl env example`. Edit the schema
 // unless the example looks like no secret. The text is the same for the same
 // schema. An error names a value that no spelling carries through both readers.
 func RenderExample(s *Schema) ([]byte, error) {
+	if s.FromExample() {
+		return nil, errs.New(errs.Usage, "there is no schema to render: %s is an example itself", s.Name).
+			WithHint("make a schema of it: opsctl env schema --from %s --write", s.Name)
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, exampleHead, baseName(s.Name))
 	for _, block := range s.Blocks {

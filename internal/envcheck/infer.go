@@ -101,13 +101,13 @@ type spec struct {
 
 // read takes one source in.
 func (g *inferrer) read(n int, src InferSource) {
-	blocks, skipped := readDraft(src.Name, src.Data)
-	if skipped > 0 {
+	read := readDraft(src.Name, src.Data)
+	if skipped := read.skipped; skipped > 0 {
 		g.skipped = append(g.skipped, src.Name+": "+plural(skipped, "line")+" that no reader takes for an assignment")
 	}
 	scrub := &scrubber{strict: !src.Example}
 	var own []draftBlock
-	for _, b := range blocks {
+	for _, b := range read.blocks {
 		if b.item == nil {
 			own = append(own, b)
 			continue
@@ -119,7 +119,7 @@ func (g *inferrer) read(n int, src InferSource) {
 			scrub.hide(d.plain)
 		}
 		switch {
-		case envName(d.key) != d.key:
+		case !isSchemaKey(d.key):
 			g.skipped = append(g.skipped, src.Name+": a key that env-spec does not allow")
 		case g.keys[d.key] || g.into != nil && g.into.Item(d.key) != nil:
 		default:
@@ -135,7 +135,7 @@ func (g *inferrer) read(n int, src InferSource) {
 	}
 	g.blocks = append(g.blocks, own...)
 	g.scrub = append(g.scrub, scrub)
-	g.names = append(g.names, onlyNames(drafts(blocks)))
+	g.names = append(g.names, onlyNames(drafts(read.blocks)))
 }
 
 func plural(n int, noun string) string {
@@ -298,11 +298,20 @@ func MergeSchema(name string, have, add []byte) (merged []byte, added []string, 
 		for first > 1 && bytes.HasPrefix(lines[first-2], []byte("#")) && !isDivider(string(lines[first-2])) {
 			first--
 		}
-		if len(merged) > 0 && !bytes.HasSuffix(merged, []byte("\n")) {
-			merged = append(merged, '\n')
-		}
-		merged = append(append(merged, '\n'), bytes.Join(lines[first-1:item.Pos.Line], nil)...)
+		merged = AppendItems(merged, bytes.Join(lines[first-1:item.Pos.Line], nil))
 		added = append(added, item.Key)
 	}
 	return merged, added, true
+}
+
+// AppendItems adds the text of items to the end of a schema, after a blank line.
+func AppendItems(schema, items []byte) []byte {
+	if len(items) == 0 {
+		return schema
+	}
+	out := slices.Clone(schema)
+	if len(out) > 0 && !bytes.HasSuffix(out, []byte("\n")) {
+		out = append(out, '\n')
+	}
+	return append(append(out, '\n'), items...)
 }

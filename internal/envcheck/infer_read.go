@@ -31,28 +31,30 @@ type draftBlock struct {
 
 // drafter reads a file line by line; what counts as an assignment is dotenv's to say.
 type drafter struct {
-	name    string
-	lines   []string
-	entries map[int][]Entry // by line
-	active  map[string]bool // keys that are set
-	seen    map[string]bool // keys that have a draft
-	blocks  []draftBlock
-	comment []string
-	marks   []string
-	gap     bool
-	skipped int // lines that are neither
-	values  map[string]string
+	name     string
+	lines    []string
+	entries  map[int][]Entry // by line
+	active   map[string]bool // keys that are set
+	seen     map[string]bool // keys that have a draft
+	blocks   []draftBlock
+	comment  []string
+	marks    []string
+	gap      bool
+	tailMark string // the decorators after the value being read
+	skipped  int    // lines that are neither
+	values   map[string]string
+	bones    []string // by line: what env-spec may read of it
 }
 
-// readDraft splits the text of an example or a .env into its pieces. skipped
-// counts the lines that are neither assignment nor comment.
-func readDraft(name string, src []byte) (blocks []draftBlock, skipped int) {
+// readDraft splits the text of an example or a .env into its pieces.
+func readDraft(name string, src []byte) *drafter {
 	text := strings.TrimPrefix(string(src), "\ufeff")
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	// Both readings never fail: what they refuse they leave out.
 	plain, _ := Read(Dotenv, name, []byte(text), nil)
 	next, _ := Read(Next, name, []byte(text), nil)
 	d := &drafter{name: name, lines: strings.Split(text, "\n"), entries: map[int][]Entry{}, active: map[string]bool{}, seen: map[string]bool{}, values: next.Vars}
+	d.bones = make([]string, len(d.lines))
 	for _, e := range plain.Entries {
 		d.active[e.Key] = true
 		d.entries[e.Pos.Line] = append(d.entries[e.Pos.Line], e)
@@ -62,7 +64,14 @@ func readDraft(name string, src []byte) (blocks []draftBlock, skipped int) {
 		i += d.line(i, last)
 	}
 	d.detach()
-	return d.blocks, d.skipped
+	return d
+}
+
+// bone is the line of a key with its value taken out, so that its place stays.
+func (d *drafter) bone(pos Pos, key string) {
+	if isSchemaKey(key) {
+		d.bones[pos.Line-1] = strings.Repeat(" ", pos.Col-1) + key + "="
+	}
 }
 
 // line takes the line at index i and says how many more it took.
@@ -87,6 +96,7 @@ func (d *drafter) line(i int, last map[string]*Entry) (more int) {
 		d.skipped++
 	case isDivider(trimmed):
 		d.detach()
+		d.bones[i] = trimmed
 		d.blocks = append(d.blocks, draftBlock{kind: BlockDivider, gap: d.gap, lines: []string{trimmed}})
 		d.gap = false
 	default:
@@ -108,8 +118,12 @@ func (d *drafter) commentLine(i int, trimmed string) int {
 			body += "\n" + next
 		}
 		d.marks = append(d.marks, body)
+		for j, part := range strings.Split("# "+body, "\n") {
+			d.bones[i+j] = part
+		}
 		return more
 	}
+	d.bones[i] = plainComment(trimmed)
 	if key, rest, ok := commentedOut(trimmed); ok {
 		more := d.unclosed(i, rest)
 		if d.active[key] || d.seen[key] { // another value for the same key: no more than a comment
@@ -130,6 +144,18 @@ func (d *drafter) commentLine(i int, trimmed string) int {
 	}
 	d.comment = append(d.comment, trimmed)
 	return 0
+}
+
+// plainComment is a comment line that is read as no more than text.
+func plainComment(line string) string {
+	body := strings.TrimLeft(strings.TrimLeft(line, "#"), " \t")
+	switch {
+	case strings.HasPrefix(body, "@") || strings.HasPrefix(body, "opsctl:"):
+		return "# note: " + body
+	case isDivider(line):
+		return "# " + strings.TrimLeft(body, "-=*# ")
+	}
+	return line
 }
 
 // unclosed counts the comment lines that belong to a commented-out value whose quote closes further down.
@@ -181,6 +207,7 @@ func (d *drafter) tail(after, raw string) {
 	switch {
 	case isMark(body):
 		d.marks = append(d.marks, body)
+		d.tailMark = body
 	case body != "":
 		d.comment = append(d.comment, "# "+body)
 	}
@@ -188,6 +215,10 @@ func (d *drafter) tail(after, raw string) {
 
 func (d *drafter) add(item *draft) {
 	d.seen[item.key] = true
+	if d.bone(item.pos, item.key); d.tailMark != "" {
+		d.bones[item.pos.Line-1] += " # " + d.tailMark
+		d.tailMark = ""
+	}
 	item.lines, item.marks = d.comment, d.marks
 	d.comment, d.marks = nil, nil
 	d.blocks = append(d.blocks, draftBlock{kind: BlockItem, gap: d.gap, item: item})
@@ -257,6 +288,11 @@ func commentedOut(line string) (key, rest string, ok bool) {
 	}
 	value, _, _ := strings.Cut(v, " #")
 	return key, rest, !strings.ContainsAny(strings.TrimSpace(value), " \t")
+}
+
+// isSchemaKey reports whether env-spec takes a text for a key; dotenv takes more.
+func isSchemaKey(s string) bool {
+	return envName(s) != "" && strings.TrimFunc(s, func(r rune) bool { return r < 0x80 && isKeyByte(byte(r)) }) == ""
 }
 
 // isUpperKey reports whether a text is a variable's name in capitals.

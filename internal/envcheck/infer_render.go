@@ -63,8 +63,12 @@ func (g *inferrer) decide() {
 			s.typ = firstFit(base, d.key, v, g.plain[d.key])
 		}
 		s.public = isPublic(d.key, s.typ)
-		if environments[d.key] != nil && d.key == "NODE_ENV" && g.plain[d.key] == 0 {
+		switch {
+		case g.plain[d.key] > 0:
+		case d.key == "NODE_ENV":
 			s.value = "development"
+		case src.Example && mentions(g.root, "currentEnv=$"+d.key) && exampleFit(d.key, v) && spellExample(v) == v:
+			s.value = v // forEnv() cannot do without
 		}
 		if g.plain[d.key] == 0 && s.value == "" && g.mayShow(src, d, s.typ) {
 			s.example = spellExample(d.value)
@@ -124,7 +128,7 @@ func spellExample(v string) string {
 		if len(findings) > 0 || len(s.Items) != 1 || len(s.Items[0].Decorators) != 1 {
 			continue
 		}
-		if n := s.Items[0].Example; isText(n) && n.Text == v && n.Kind != NodeRegex && n.Kind != NodeUndefined {
+		if n := s.Items[0].Example; n != nil && n.Text == v && (n.Kind == NodeString || n.Kind == NodeNumber || n.Kind == NodeBool) {
 			return spelling
 		}
 	}
@@ -227,12 +231,8 @@ func (g *inferrer) comment(source int, lines []string) []string {
 			continue
 		case body == "":
 			line = "#"
-		case strings.HasPrefix(body, "@") || strings.HasPrefix(body, "opsctl:"):
-			line = "# note: " + body
-		case isDivider(line):
-			line = "# " + strings.TrimLeft(body, "-=*# ")
 		}
-		out = append(out, line)
+		out = append(out, plainComment(line))
 	}
 	for len(out) > 0 && out[len(out)-1] == "#" {
 		out = out[:len(out)-1]

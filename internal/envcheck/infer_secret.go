@@ -50,7 +50,7 @@ var weakPasswords = []string{"postgres", "password", "pass", "secret", "root", "
 
 // secretParam finds a secret in a connection string or a query: Password=...
 var secretParam = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|pwd|token|secret|key|sig(?:nature)?|auth)\s*[=:]\s*[^&;\s]`)
+	return regexp.MustCompile(`(?i)(?:pass(?:word|wd)?|pwd?|token|secret|key|sig(?:nature)?|auth)\s*[=:]\s*[^&;\s]`)
 })
 
 // exampleFit tells whether a value of an example may be shown as one. A real
@@ -83,7 +83,7 @@ func exampleFit(key, v string) bool {
 // example, at a host of the developer's machine or of a compose file.
 func weakURL(v string) bool {
 	u, err := url.Parse(v)
-	if err != nil || secretParam().MatchString(u.RawQuery) || !isLoopback(u.Hostname()) && strings.Contains(u.Hostname(), ".") {
+	if err != nil || !hasURLPassword(v) || secretParam().MatchString(u.RawQuery) || !isLoopback(u.Hostname()) && strings.Contains(u.Hostname(), ".") {
 		return false
 	}
 	pass, _ := u.User.Password()
@@ -130,7 +130,7 @@ func randomRun(s string) bool {
 		return true
 	case n >= 16 && turns*4 >= n && digit > 0: // changes of kind every few characters
 		return true
-	case n >= 20 && sep == 0 && (digit > 1 || lower > 0 && upper > 0 && turns*3 >= n):
+	case n >= 20 && sep == 0 && (digit > 1 || lower*5 >= n && upper*5 >= n || entropy(s) > 4.1):
 		return true
 	case n >= 20 && sep == 0 && lower+upper == n && (lower == 0 || upper == 0):
 		return entropy(s) > 3.4
@@ -172,7 +172,7 @@ func (s *scrubber) hide(v string) {
 	}
 }
 
-const scrubbed = "***"
+const scrubbed = "(hidden)"
 
 // line is a comment line without what looks like a secret in it.
 func (s *scrubber) line(line string) string {

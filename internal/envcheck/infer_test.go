@@ -80,14 +80,12 @@ func inferredLaws(t *testing.T, name string, data, schema []byte) {
 		t.Fatal(err)
 	}
 	var want, rendered []string
-	blocks, _ := readDraft(name, data)
-	for _, d := range drafts(blocks) {
-		if envName(d.key) == d.key {
+	for _, d := range drafts(readDraft(name, data).blocks) {
+		if isSchemaKey(d.key) {
 			want = append(want, d.key)
 		}
 	}
-	blocks, _ = readDraft(".env.example", example)
-	for _, d := range drafts(blocks) {
+	for _, d := range drafts(readDraft(".env.example", example).blocks) {
 		rendered = append(rendered, d.key)
 	}
 	if !slices.Equal(s.Keys(), want) || !slices.Equal(rendered, want) {
@@ -118,7 +116,7 @@ func passesItsSchema(t *testing.T, data, schema []byte) {
 		case f.Level == Info, f.Rule == "placeholder", f.Rule == "duplicate", f.Rule == "node-env", strings.HasPrefix(f.Rule, "E-"):
 		case f.Rule == "required" && values.Vars[f.Key] == "":
 		case f.Rule == "type" && isPlaceholder(values.Vars[f.Key], secretName(f.Key)):
-		case f.Rule == "unknown-key" && envName(f.Key) == "":
+		case f.Rule == "unknown-key" && !isSchemaKey(f.Key):
 		case slices.Contains(valueRulesOfAnyFile, f.Rule):
 		default:
 			t.Errorf("%s:%d %s %s (%s)", f.File, f.Line, f.Rule, f.Message, fmt.Sprintf("%.20q", values.Vars[f.Key]))

@@ -21,14 +21,25 @@ type loader struct {
 	open     []string // files being read, to stop at a circle
 }
 
-// LoadSchema reads the schema at path (relative to dir) with its imports. The
-// error is for a schema that cannot be read at all (errs.Usage); mistakes in it are findings.
+// LoadSchema reads the schema at path (relative to dir) with its imports. Where a
+// .env.schema is missing and there is a .env.example beside it, that one is the
+// contract (ParseExample), and a finding says so. The error is for a schema that
+// cannot be read at all (errs.Usage); mistakes in it are findings.
 func LoadSchema(dir, path, env string, read func(string) ([]byte, error)) (*Schema, []Finding, error) {
 	l := &loader{dir: dir, env: env, read: read}
 	data, err := read(join(dir, path))
+	if errors.Is(err, fs.ErrNotExist) && baseName(filepath.ToSlash(path)) == ".env.schema" {
+		example := filepath.Join(filepath.Dir(path), ".env.example")
+		if found, exampleErr := read(join(dir, example)); exampleErr == nil {
+			l.findings = append(l.findings, Finding{File: example, Line: 1, Col: 1, Rule: "schema-missing", Level: Info,
+				Message: "there is no " + baseName(path) + ": " + example + " is the contract, with its names and no more",
+				Fix:     "make a schema of it: opsctl env schema --from " + example + " --write"})
+			path, data, err = example, found, nil
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, errs.New(errs.Usage, "no schema: %s does not exist", path).
-			WithHint("`opsctl init` writes one; --schema names another file")
+			WithHint("`opsctl init` or `opsctl env schema` writes one; --schema names another file")
 	} else if err != nil {
 		return nil, nil, errs.Wrap(err, errs.Usage, "cannot read the schema %s", path)
 	}
@@ -37,7 +48,11 @@ func LoadSchema(dir, path, env string, read func(string) ([]byte, error)) (*Sche
 }
 
 func (l *loader) parse(path string, data []byte) *Schema {
-	s, fs := ParseSchema(path, data)
+	parse := ParseSchema
+	if IsExampleName(path) {
+		parse = ParseExample
+	}
+	s, fs := parse(path, data)
 	l.findings = append(l.findings, fs...)
 	l.open = append(l.open, filepath.Clean(path))
 	for _, imp := range s.Imports {
