@@ -44,6 +44,11 @@ func (e *evaluator) coerceArray(t *Type, v val) (val, problem) {
 	return out, problem{}
 }
 
+// blank reports a text that counts as no value at all: white space where a list or a record belongs.
+func (e *evaluator) blank(it *Item, text string) bool {
+	return it.Type != nil && (it.Type.Name == "array" || it.Type.Name == "record") && strings.TrimFunc(text, isJSSpace) == ""
+}
+
 func (e *evaluator) separator(t *Type) string {
 	if sep := e.opt(t, "separator").text; sep != "" {
 		return sep

@@ -27,7 +27,7 @@ func (c *checker) valueRules() {
 			}
 			c.missing(it, unknown)
 		case c.opts.NamesOnly:
-		case v.text == "":
+		case v.text == "", c.eval.blank(it, v.text):
 			c.emptyValue(it, v)
 		default:
 			c.value(it, v)
@@ -90,15 +90,15 @@ func (c *checker) inEnv(it *Item) string {
 }
 
 func (c *checker) emptyValue(it *Item, v *value) {
-	if it.Type != nil && c.eval.opt(it.Type, "allowEmpty").truthy() {
-		return
-	}
 	if c.eval.required(it) {
 		if len(c.unread) > 0 && v.file != ProcessName { // an unread file may set it, or what it refers to
 			c.skipped++
 			return
 		}
 		c.at(v, "required", Error, "is required"+c.inEnv(it)+" but empty", "give it a value")
+		return
+	}
+	if it.Type != nil && c.eval.opt(it.Type, "allowEmpty").truthy() { // of no help to a required one, as in varlock
 		return
 	}
 	if it.Type != nil {
@@ -115,10 +115,10 @@ func (c *checker) emptyValue(it *Item, v *value) {
 // defaultValue checks the schema's own value against its type.
 func (c *checker) defaultValue(it *Item) {
 	v := c.eval.eval(it.Value)
-	if v.kind != valText || v.text == "" || c.opts.NamesOnly {
+	if v.empty() || c.opts.NamesOnly {
 		return
 	}
-	if p := c.eval.checkType(it.Type, v.text); p.msg != "" && it.Type.Name != "array" && it.Type.Name != "record" {
+	if p := c.eval.check(it.Type, v); p.msg != "" {
 		c.add(Finding{File: it.File, Line: it.ValuePos.Line, Col: it.ValuePos.Col, Rule: "schema-default", Level: p.level, Key: it.Key,
 			Message: "the default of " + it.Key + " " + p.msg, Fix: p.fix})
 	}
