@@ -3,35 +3,126 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/envcheck/report"
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/ui"
 )
 
-func (a *app) printEnvReport(r *envcheck.Report, format string) error {
-	switch format {
-	case "json":
-		return ui.JSON(a.io.Out, struct {
-			Schema string `json:"schema"`
-			*envcheck.Report
-		}{"opsctl.env.check/v1", r})
-	case "github":
-		for _, f := range r.Findings {
-			if _, err := fmt.Fprintln(a.io.Out, githubAnnotation(f)); err != nil {
-				return err
-			}
-		}
+// reportFormats are the formats of what a command finds.
+func reportFormats() []string {
+	return []string{"text", "json", report.GitHub, report.SARIF, report.JUnit}
+}
+
+// checkFormat is the usage error for a format that does not exist; "" is text.
+func checkFormat(format string) error {
+	if format == "" || slices.Contains(reportFormats(), format) {
 		return nil
 	}
-	for _, f := range r.Findings {
-		printFinding(a.io.Out, f)
+	err := errs.New(errs.Usage, "unknown format %q", format)
+	if near := errs.Closest(format, reportFormats()); near != "" {
+		return err.WithHint("did you mean %s?", near)
 	}
-	if r.Omitted > 0 {
-		fmt.Fprintf(a.io.Out, "and %s more of the same rules\n", ui.Count(int64(r.Omitted), "finding"))
+	return err.WithHint("one of: %s", strings.Join(reportFormats(), ", "))
+}
+
+// findings is what a command that reports findings has to print.
+type findings struct {
+	command string // such as "env check"
+	report  *envcheck.Report
+	json    any    // the object of --format json
+	summary string // the last line of text
+}
+
+// printEnvReport prints the result of env check.
+func (a *app) printEnvReport(r *envcheck.Report, format string) error {
+	return a.printFindings(format, findings{
+		command: "env check", report: r, summary: envSummary(r),
+		json: struct {
+			Schema string `json:"schema"`
+			*envcheck.Report
+		}{"opsctl.env.check/v1", r},
+	})
+}
+
+// printFindings prints what a command found in one of reportFormats.
+func (a *app) printFindings(format string, f findings) error {
+	switch format {
+	case "json":
+		return ui.JSON(a.io.Out, f.json)
+	case "", "text":
+		for _, finding := range f.report.Findings {
+			printFinding(a.io.Out, finding)
+		}
+		if f.report.Omitted > 0 {
+			fmt.Fprintf(a.io.Out, "and %s more of the same rules\n", ui.Count(int64(f.report.Omitted), "finding"))
+		}
+		_, err := fmt.Fprintln(a.io.Out, f.summary)
+		return err
 	}
-	_, err := fmt.Fprintln(a.io.Out, envSummary(r))
-	return err
+	return report.Write(a.io.Out, format, f.report, report.Info{
+		Command: f.command, Version: buildVersion().Version, Path: a.fromRoot(),
+	})
+}
+
+// fromRoot gives paths as the services that read reports know them: from the root of the
+// repository (GITHUB_WORKSPACE, or the folder with .git), with slashes. A file outside of
+// it keeps its absolute path.
+func (a *app) fromRoot() func(string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return filepath.ToSlash
+	}
+	here = resolved(here)
+	root := repositoryRoot(here)
+	if ws := a.getenv("GITHUB_WORKSPACE"); ws != "" {
+		if ws = resolved(ws); isBelow(ws, here) {
+			root = ws
+		}
+	}
+	return func(file string) string {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(here, file)
+		} else {
+			file = filepath.Join(resolved(filepath.Dir(file)), filepath.Base(file))
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil || !filepath.IsLocal(rel) {
+			return filepath.ToSlash(file)
+		}
+		return filepath.ToSlash(rel)
+	}
+}
+
+// resolved is a path without symbolic links, where it exists.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// isBelow reports whether a path is a folder or inside it.
+func isBelow(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// repositoryRoot is the folder at or above dir that has .git, and dir where none has.
+func repositoryRoot(dir string) string {
+	for up := dir; ; up = filepath.Dir(up) {
+		if _, err := os.Stat(filepath.Join(up, ".git")); err == nil {
+			return up
+		}
+		if up == filepath.Dir(up) {
+			return dir
+		}
+	}
 }
 
 // printFinding writes one line that editors can jump to, and the fix below it.
@@ -76,18 +167,4 @@ func envSummary(r *envcheck.Report) string {
 		text += fmt.Sprintf("; %s not checked: %s cannot be read", ui.Count(int64(r.NotChecked), "required variable"), strings.Join(r.Unread, ", "))
 	}
 	return text
-}
-
-// githubAnnotation is a workflow command of GitHub Actions, which shows the
-// finding on its line of the pull request.
-func githubAnnotation(f envcheck.Finding) string {
-	kind := map[envcheck.Level]string{envcheck.Error: "error", envcheck.Warning: "warning", envcheck.Info: "notice"}[f.Level]
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	message := f.Message
-	if f.Fix != "" {
-		message += "\n" + f.Fix
-	}
-	return fmt.Sprintf("::%s file=%s,line=%d,col=%d,title=%s::%s", kind, property.Replace(f.File), f.Line, f.Col,
-		property.Replace(f.Rule), data.Replace(message))
 }

@@ -50,7 +50,8 @@ type Report struct {
 	Findings   []Finding `json:"findings"`
 	Fixed      []Repair  `json:"fixed,omitempty"` // by Fix, when the caller asked for it
 	Keys       []string  `json:"-"`               // of the schema
-	SchemaFile string    `json:"-"`               // as in Options
+	SchemaFile string    `json:"-"`               // the schema that was read
+	Strict     bool      `json:"-"`               // as in Options
 }
 
 // Check validates files, and the process environment when given, against the
@@ -302,7 +303,7 @@ func (c *checker) report() *Report {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
-	r.Keys, r.SchemaFile = c.schema.Keys(), c.opts.SchemaPath
+	r.Keys, r.SchemaFile, r.Strict = c.schema.Keys(), c.schema.Name, c.opts.Strict
 	r.Unread, r.NotChecked = append([]string{}, c.unread...), c.skipped
 	for _, f := range c.files {
 		r.Files = append(r.Files, f.name)

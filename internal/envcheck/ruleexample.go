@@ -13,7 +13,7 @@ import (
 type Example struct {
 	Schema string        `json:"schema,omitempty"` // "" for one that lists the keys of the files, all optional
 	File   string        `json:"file,omitempty"`   // which file Bad and Good are; "" for .env; may be ProcessName, GitFiles or the schema
-	Bad    string        `json:"bad"`
+	Bad    string        `json:"bad"` // "" for no file
 	Good   string        `json:"good"`
 	Files  []ExampleFile `json:"files,omitempty"` // beside it
 	At     string        `json:"at,omitempty"`    // where the bad one is reported, file:line; "" for the first line of File
@@ -41,7 +41,7 @@ func (e Example) Place() string {
 	case e.File == ProcessName:
 		return ProcessName
 	}
-	return e.file() + ":1"
+	return e.Name() + ":1"
 }
 
 // WantLevel is the level that the bad example is reported at.
@@ -52,7 +52,8 @@ func (e Example) WantLevel(r RuleDoc) Level {
 	return r.Level
 }
 
-func (e Example) file() string {
+// Name is the file that Bad and Good are.
+func (e Example) Name() string {
 	if e.File == "" {
 		return ".env"
 	}
@@ -65,14 +66,17 @@ func (e Example) Run(ctx context.Context, bad bool) (*Report, error) {
 	if bad {
 		text = e.Bad
 	}
-	files := map[string]string{".env.schema": e.Schema, e.file(): lines(text)}
+	files := map[string]string{".env.schema": e.Schema, e.Name(): lines(text)}
+	if text == "" {
+		delete(files, e.Name())
+	}
 	if bad && e.Pad > 0 {
-		files[e.file()] += strings.Repeat("# padding\n", e.Pad/10+1)
+		files[e.Name()] += strings.Repeat("# padding\n", e.Pad/10+1)
 	}
 	for _, f := range e.Files {
 		files[f.Name] = lines(f.Text)
 	}
-	if e.Schema == "" && e.file() != ".env.schema" {
+	if e.Schema == "" && e.Name() != ".env.schema" {
 		files[".env.schema"] = e.plainSchema()
 	}
 	o := Options{Env: e.Env, Phase: e.Phase}

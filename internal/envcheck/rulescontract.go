@@ -40,7 +40,7 @@ var contractRules = []RuleDoc{
 			"One project found more than twelve of the last kind (atomantic/PortOS#5706). Most tools accept such keys in silence.",
 		Fix: "Rename the key if it was misspelt, or add it to the schema. Variables that a package reads by itself, such as AUTH_SECRET or TZ, belong there too.",
 		Examples: []Example{
-			{Schema: "# @optional\nLOG_LEVEL=\n", Bad: "LOG_LEVLE=info", Good: "LOG_LEVEL=info"},
+			{Schema: "# @optional\nLOG_LEVEL=\n", Bad: "LOG_LEVL=info", Good: "LOG_LEVEL=info"},
 		},
 	},
 	{

@@ -85,6 +85,12 @@ var schemaRules = []RuleDoc{
 // schemaMeaningRules are about what a schema says.
 var schemaMeaningRules = []RuleDoc{
 	{
+		ID: "schema-missing", Level: Info, What: "there is no schema, and .env.example stands in for it",
+		Why: "A .env.example names the variables and no more: not which are required, of what type, or secret; its values are defaults to one reader and placeholders to another. It is checked against as far as it goes.",
+		Fix: "Make a schema of it: opsctl env schema --from .env.example --write. The example is then made from the schema (opsctl env example).",
+		Examples: []Example{{File: ".env.schema", Bad: "", Good: "# @optional\nAPP_URL=", Files: []ExampleFile{{".env.example", "APP_URL="}}, At: ".env.example:1"}},
+	},
+	{
 		ID: "schema-type", Level: Error, What: "a type is unknown or written wrongly",
 		Why:      "Nothing is checked of a key whose type is not known, and varlock refuses the schema. There are 16 types; those of plugins cannot be used.",
 		Fix:      "Take the type that is proposed.",
