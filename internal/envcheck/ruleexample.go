@@ -13,7 +13,7 @@ import (
 type Example struct {
 	Schema string        `json:"schema,omitempty"` // "" for one that lists the keys of the files, all optional
 	File   string        `json:"file,omitempty"`   // which file Bad and Good are; "" for .env; may be ProcessName, GitFiles or the schema
-	Bad    string        `json:"bad"` // "" for no file
+	Bad    string        `json:"bad"`              // "" for no file
 	Good   string        `json:"good"`
 	Files  []ExampleFile `json:"files,omitempty"` // beside it
 	At     string        `json:"at,omitempty"`    // where the bad one is reported, file:line; "" for the first line of File

@@ -86,8 +86,8 @@ var schemaRules = []RuleDoc{
 var schemaMeaningRules = []RuleDoc{
 	{
 		ID: "schema-missing", Level: Info, What: "there is no schema, and .env.example stands in for it",
-		Why: "A .env.example names the variables and no more: not which are required, of what type, or secret; its values are defaults to one reader and placeholders to another. It is checked against as far as it goes.",
-		Fix: "Make a schema of it: opsctl env schema --from .env.example --write. The example is then made from the schema (opsctl env example).",
+		Why:      "A .env.example names the variables and no more: not which are required, of what type, or secret; its values are defaults to one reader and placeholders to another. It is checked against as far as it goes.",
+		Fix:      "Make a schema of it: opsctl env schema --from .env.example --write. The example is then made from the schema (opsctl env example).",
 		Examples: []Example{{File: ".env.schema", Bad: "", Good: "# @optional\nAPP_URL=", Files: []ExampleFile{{".env.example", "APP_URL="}}, At: ".env.example:1"}},
 	},
 	{
