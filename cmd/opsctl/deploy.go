@@ -43,7 +43,7 @@ Exit status: 0 deployed or unchanged, 3 the environment does not fit the schema,
 	cmd.Flags().StringVar(&o.platform, "platform", "", "platform to deploy to (default: the environment's)")
 	cmd.Flags().StringVar(&o.image, "image", "", "image to deploy, by `reference` (default: build from the Dockerfile)")
 	cmd.Flags().StringVar(&o.envFile, "env-file", "", "dotenv `file` whose variables become secrets (default: the environment's env_file)")
-	cmd.Flags().BoolVar(&o.skipEnv, "skip-env-check", false, "deploy although variables of the schema are missing")
+	cmd.Flags().BoolVar(&o.skipEnv, "skip-env-check", false, "deploy although the environment does not fit the schema")
 	return cmd
 }
 
@@ -58,7 +58,7 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 	if err != nil {
 		return err
 	}
-	req, err := a.deployRequest(t, o)
+	req, err := a.deployRequest(ctx, t, o)
 	if err != nil {
 		return err
 	}
@@ -84,9 +84,13 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 }
 
 // deployRequest turns the project into what should run.
-func (a *app) deployRequest(t target, o deployOptions) (deploy.Request, error) {
+func (a *app) deployRequest(ctx context.Context, t target, o deployOptions) (deploy.Request, error) {
 	p := t.project
-	secrets, err := a.secrets(t, o.envFile)
+	var named []string
+	if o.envFile != "" {
+		named = []string{o.envFile}
+	}
+	in, err := a.envInput(ctx, t, named)
 	if err != nil {
 		return deploy.Request{}, err
 	}
@@ -97,20 +101,14 @@ func (a *app) deployRequest(t target, o deployOptions) (deploy.Request, error) {
 			Region: t.env.Region, Strategy: t.env.Strategy,
 		},
 		Image: o.image, Command: p.Release.Command, CommandTimeout: p.Release.Timeout.D(),
-		Secrets: secrets, Gate: gateOf(p),
-		Build: a.buildImage(t, secrets),
+		Secrets: in.wanted.Secrets, Gate: gateOf(p), Postgres: databaseSpec(t),
+		Build: a.buildImage(t, in.filled()),
 	}
 	if req.Release.Region == "" {
 		return req, errs.New(errs.Usage, "environments.%s names no region", t.name).WithHint("add one, such as: region: fra")
 	}
-	if p.Postgres != nil {
-		req.Postgres = &platform.DatabaseSpec{
-			App: t.env.App, Org: t.env.Org, Name: t.env.App + "-db", Version: p.Postgres.Version,
-			Region: t.env.Region, Plan: p.Postgres.Plan, PoolMode: p.Postgres.Pool.Mode,
-		}
-	}
 	if !o.skipEnv {
-		req.Preflight = a.envPreflight(t)
+		req.Preflight = a.envPreflight(t, in)
 	}
 	return req, nil
 }

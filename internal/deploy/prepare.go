@@ -29,6 +29,11 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	if err := e.observe(ctx, p); err != nil {
 		return nil, err
 	}
+	for _, name := range slices.Sorted(maps.Keys(req.Secrets)) {
+		if err := carries(name, req.Secrets[name]); err != nil {
+			return nil, err
+		}
+	}
 	if req.Preflight != nil {
 		if err := req.Preflight(ctx, p.variableNames()); err != nil {
 			return nil, err

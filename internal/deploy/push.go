@@ -67,13 +67,19 @@ func (e *Engine) PushVariables(ctx context.Context, p *VariablePlan, prune []str
 	return done, nil
 }
 
+// Carries fails for a variable that no program could be given.
+func (p *VariablePlan) Carries() error {
+	_, err := p.changes(nil)
+	return err
+}
+
 // changes are what the platform is asked for.
 func (p *VariablePlan) changes(prune []string) (map[string]*string, error) {
 	changes := map[string]*string{}
 	for _, v := range p.Variables {
 		switch {
 		case v.State == VariableInvalid:
-			return nil, errs.New(errs.CheckFailed, "%s cannot be set: %s", v.Name, v.Reason).WithHint("rename it, or take it out of the file")
+			return nil, carries(v.Name, p.values[v.Name])
 		case v.Pushes():
 			value := p.values[v.Name]
 			changes[v.Name] = &value

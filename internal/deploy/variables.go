@@ -258,3 +258,11 @@ func invalid(name, value string) string {
 		return ""
 	}
 }
+
+// carries is invalid as an error.
+func carries(name, value string) error {
+	if why := invalid(name, value); why != "" {
+		return errs.New(errs.CheckFailed, "%s cannot be set: %s", name, why).WithHint("rename it, or take it out of the file")
+	}
+	return nil
+}
