@@ -1,9 +1,12 @@
 package envcheck
 
+import "sync"
+
 // ruleTable has the rules that a schema may name in ignore=.
 var ruleTable = silenceable()
 
-func silenceable() map[string]RuleDoc {
+// silenceable makes the table when it is first asked for.
+var silenceable = sync.OnceValue(func() map[string]RuleDoc {
 	m := map[string]RuleDoc{}
 	for _, r := range Rules() {
 		if r.Silencing() != SilenceNever {
@@ -11,4 +14,4 @@ func silenceable() map[string]RuleDoc {
 		}
 	}
 	return m
-}
+})

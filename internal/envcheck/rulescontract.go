@@ -37,7 +37,7 @@ var contractRules = []RuleDoc{
 	{
 		ID: "unknown-key", Level: Warning, What: "a key is not in the schema",
 		Why: "A key that no one wrote down is a typing mistake, something left over, or a variable that the next person will not know about. " +
-			"One project found more than twelve of the last kind (atomantic/PortOS#5706). Most tools accept such keys in silence.",
+			"One project found more than twelve of the last kind (atomantic/PortOS#5706). varlock accepts such keys in silence.",
 		Fix: "Rename the key if it was misspelt, or add it to the schema. Variables that a package reads by itself, such as AUTH_SECRET or TZ, belong there too.",
 		Examples: []Example{
 			{Schema: "# @optional\nLOG_LEVEL=\n", Bad: "LOG_LEVL=info", Good: "LOG_LEVEL=info"},

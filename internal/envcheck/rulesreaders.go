@@ -12,7 +12,7 @@ var dollarRules = []RuleDoc{
 	},
 	{
 		ID: "E-DOLLAR-ESC", Level: Error, What: "an escaped dollar sign that only one reader knows",
-		Why: "Outside double quotes \\$ is a dollar sign to Next.js only, and $$ to neither: FOO=pa$$word is pa$ in Next.js and pa$word in compose.",
+		Why: "Outside double quotes \\$ is a dollar sign to Next.js only: compose makes pa\\ of pa\\$word. $$ is one to compose only: pa$$word is pa$ in Next.js and pa$word in compose.",
 		Fix: "Write \\$ in double quotes.",
 		Examples: []Example{
 			{Bad: "DB_PASS=pa\\$word", Good: "DB_PASS=\"pa\\$word\""},
@@ -60,7 +60,7 @@ var dollarRules = []RuleDoc{
 	},
 	{
 		ID: "E-SELF", Level: Error, What: "a value that refers to itself",
-		Why: "On PATH=${PATH}:/b, without a PATH in its environment, Next.js's expander calls itself until the stack ends, and the whole file is dropped (vercel/next.js#36691). compose gives :/b.",
+		Why: "On TOOLS=${TOOLS}:/opt/bin Next.js's expander calls itself until the stack ends, and the whole file is dropped (vercel/next.js#36691). compose gives :/opt/bin.",
 		Fix: "Write the value out, or give the result another name.",
 		Examples: []Example{
 			{Bad: "TOOLS=${TOOLS}:/opt/bin", Good: "TOOLS=/usr/bin:/opt/bin"},
@@ -136,7 +136,7 @@ var readerRules = []RuleDoc{
 	},
 	{
 		ID: "E-CRLF", Level: Warning, What: "CRLF line ends inside quotes",
-		Why: "In a value of several lines Next.js turns CRLF into LF, compose keeps the carriage returns. A private key with them is refused by some libraries.",
+		Why: "In a value of several lines Next.js turns CRLF into LF, compose keeps the carriage returns.",
 		Fix: "Save the file with LF line ends.",
 		Examples: []Example{
 			{Bad: "NOTICE=\"first\r\nsecond\"", Good: "NOTICE=\"first\nsecond\""},

@@ -164,7 +164,7 @@ var schemaMeaningRules = []RuleDoc{
 	},
 	{
 		ID: "node-env-flag", Level: Warning, What: "a condition on an environment that NODE_ENV never names",
-		Why: "Next.js runs with NODE_ENV development, production or test, and next build refuses others. Where the schema's environment is NODE_ENV, forEnv(staging) is never true: what it asks for is never checked. varlock advises against NODE_ENV as the flag altogether.",
+		Why: "Next.js runs with NODE_ENV development, production or test, and sets it itself. Where the schema's environment is NODE_ENV, forEnv(staging) is never true: what it asks for is never checked. varlock advises against NODE_ENV as the flag altogether.",
 		Fix: "Use a variable of your own: APP_ENV in the schema, @currentEnv=$APP_ENV in its header, and the name of the deployment in its value.",
 		Examples: []Example{{File: ".env.schema", Bad: "# @currentEnv=$NODE_ENV\n# ---\n\nNODE_ENV=development\n\n# @required=forEnv(staging)\nAPI_URL=",
 			Good: "# @currentEnv=$APP_ENV\n# ---\n\nAPP_ENV=development\n\n# @required=forEnv(staging)\nAPI_URL=", At: ".env.schema:6", Env: "staging",

@@ -13,7 +13,7 @@ var serviceRules = []RuleDoc{
 	},
 	{
 		ID: "key-mode", Level: Error, What: "a test key in production, or a live key elsewhere",
-		Why: "With a test key in production nobody is charged and users sign up at the development instance, whose data is thrown away. A live key on a laptop is the other way round: a trial run charges real cards. " +
+		Why: "With a test key in production nobody is charged, and users sign up at the development instance. A live key on a laptop is the other way round: a trial run charges real cards. " +
 			"The second is a warning. A Next.js preview runs as production too.",
 		Fix: "Put in the key of this environment. A preview deployment may say --allow-test-keys, or # opsctl: allow-test-key above the key.",
 		Examples: []Example{

@@ -54,7 +54,7 @@ var urlRuleDocs = []RuleDoc{
 	},
 	{
 		ID: "url-password", Level: Error, What: "a password in a URL is not percent-encoded",
-		Why: "A password with @, /, ? or # in it moves the place where the host begins, and parsers disagree about where to: Go's, libpq's and the browser's read three different hosts from one such URL. A lone % is refused by some and kept by others. The column is that of the character.",
+		Why: "A password with @, /, ? or # in it moves the place where the host begins, and parsers disagree about where to: Go's and the browser's do not read the same host from such a URL. A lone % is refused by some and kept by others. The column is that of the character.",
 		Fix: "Percent-encode it: @ is %40, / is %2F, ? is %3F, # is %23, % is %25. Or use passwords of letters and digits.",
 		Examples: []Example{
 			{Bad: "DATABASE_URL='postgres://app:p@ss@localhost/app'", Good: "DATABASE_URL='postgres://app:p%40ss@localhost/app'"},

@@ -169,6 +169,20 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
+// TestNoValue: no format holds a piece of a value that the check kept to itself.
+func TestNoValue(t *testing.T) {
+	e := envcheck.Example{Bad: "DB_PASS='hunter22$word'\nDB_PASS=hunter22#x\nURL=postgres://u:hunter22/x@db/app\nhunter22 hunter22\nKEY='hunter22"}
+	r, err := e.Run(context.Background(), true)
+	if err != nil || len(r.Findings) < 4 {
+		t.Fatal("too little found", err, r.Findings)
+	}
+	for _, format := range []string{GitHub, SARIF, JUnit} {
+		if out := write(t, format, r, Info{}); bytes.Contains(out, []byte("hunter")) {
+			t.Errorf("%s:\n%s", format, out)
+		}
+	}
+}
+
 func TestJUnit(t *testing.T) {
 	for name, r := range reports(t) {
 		for _, strict := range []bool{false, true} {
