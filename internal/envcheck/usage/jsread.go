@@ -86,7 +86,17 @@ func (s *js) dotted(start, name int, form string) {
 	if s.is(name+1, "(") || !isName(text) || s.writes(start, name+1) {
 		return
 	}
-	s.read(text, name, s.context(start, name+1, form))
+	u := s.context(start, name+1, form)
+	u.Indirect = s.aliased(start)
+	s.read(text, name, u)
+}
+
+// aliased tells whether an expression for the environment is a name of this file's own.
+func (s *js) aliased(start int) bool {
+	for s.is(start, "(") {
+		start++
+	}
+	return !s.is(start, "process") && !s.is(start, "import") && !s.is(start, "Bun") && !s.global(start)
 }
 
 // indexed reads env["NAME"].
@@ -97,11 +107,14 @@ func (s *js) indexed(start, open int, form string) {
 	}
 	if closing == open+2 {
 		name := s.lit(open + 1)
-		if name == "" && s.isIdent(open+1) {
+		constant := name == "" && s.isIdent(open+1)
+		if constant {
 			name = s.consts[s.text(open+1)]
 		}
 		if isName(name) {
-			s.read(name, open+1, s.context(start, closing+1, form))
+			u := s.context(start, closing+1, form)
+			u.Indirect = constant || s.aliased(start)
+			s.read(name, open+1, u)
 			return
 		}
 		if s.isIdent(open + 1) {
@@ -200,7 +213,7 @@ func (s *js) entries(open, closing int, form string) {
 		case s.is(j, "["):
 			s.cannotKnow(Dynamic{Form: form + "[...]", Client: s.client}, s.toks[j].Start)
 		case name != "":
-			s.read(name, j, Use{Form: "{} = " + form, Optional: fallback})
+			s.read(name, j, Use{Form: "{} = " + form, Optional: fallback, Indirect: true})
 		}
 		j = end + 1
 	}

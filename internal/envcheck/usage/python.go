@@ -267,6 +267,7 @@ func (p *py) environUse(start, end int) {
 			at--
 		}
 		p.read(p.lit(at), at, Use{Form: "os.environ", Optional: true})
+	case p.is(end, "="):
 	case p.is(start-1, "=") && p.toks[start].parent < 0: // a name for it, see assignment
 	default:
 		whole()

@@ -18,6 +18,7 @@ import (
 
 // Options say what to scan.
 type Options struct {
+	Roots []string // folders to scan; default all of it
 	// Ignored tells whether git ignores a file or folder (the name of a folder has no
 	// slash at its end); nil: nothing is ignored.
 	Ignored func(name string) bool
@@ -86,16 +87,29 @@ func walk(ctx context.Context, fsys fs.FS, o Options, jobs chan<- job) error {
 	skip := func(name string) bool {
 		return o.Ignored != nil && o.Ignored(name) || o.Exclude != nil && o.Exclude(name)
 	}
-	return fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
+	roots := o.Roots
+	if len(roots) == 0 {
+		roots = []string{"."}
+	}
+	for _, root := range roots {
+		if err := walkRoot(ctx, fsys, root, skip, jobs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func walkRoot(ctx context.Context, fsys fs.FS, root string, skip func(string) bool, jobs chan<- job) error {
+	return fs.WalkDir(fsys, root, func(name string, e fs.DirEntry, err error) error {
 		switch {
-		case err != nil && name == ".":
+		case err != nil && name == root:
 			return errs.Wrap(err, errs.Usage, "read the source").WithHint("name a folder that exists and can be read")
 		case err != nil:
 			return nil // a folder that cannot be read: what is in it is nobody's source here
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case e.IsDir():
-			if name != "." && (spareFolder(e.Name()) || skip(name)) {
+			if name != root && (spareFolder(e.Name()) || skip(name)) {
 				return fs.SkipDir
 			}
 			return nil

@@ -24,6 +24,7 @@ type Use struct {
 	Asserted bool   `json:"asserted,omitempty"`  // the code says that it is there: process.env.X!, os.environ["X"]
 	Test     bool   `json:"test,omitempty"`      // in a test
 	Client   bool   `json:"client,omitempty"`    // in a file with "use client"
+	Indirect bool   `json:"indirect,omitempty"`  // by another name for process.env, a pattern or a constant: nothing that replaces process.env.NAME in a bundle finds it
 	NotReads bool   `json:"not_reads,omitempty"` // the file sets it, hands it on or mentions it; no code is seen to read it here
 }
 
@@ -60,6 +61,9 @@ type Result struct {
 // DependsOn tells whether a package.json of the source names the package; a name that
 // ends in a slash stands for a scope, such as "@clerk/".
 func (r *Result) DependsOn(pkg string) bool { return r.packages[pkg] }
+
+// HasPackages tells whether the source has a package.json that names packages.
+func (r *Result) HasPackages() bool { return len(r.packages) > 0 }
 
 // Inlined tells whether a next.config hands the variable to the browser with env.
 func (r *Result) Inlined(name string) bool { return r.inlined[name] }
