@@ -15,17 +15,22 @@ import (
 func newEnvCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "env",
-		Short:   "Check .env files against .env.schema",
+		Short:   "One contract for the environment: check, repair, scan, push",
 		GroupID: "build",
 		Long: `The contract of an app's environment is .env.schema, in the env-spec syntax. These
-commands check .env files and the process environment against it, show what
-Next.js and docker compose make of a file, and render .env.example.`,
+commands check and repair .env files and the process environment against it, show
+what Next.js and docker compose make of a file, render .env.example, find the
+variables that the code reads, and keep the platform's variables in step.`,
 		Example: `  opsctl env check
   opsctl env check --env production .env.production
   opsctl env show --as compose .env
   opsctl env example > .env.example`,
 	}
-	cmd.AddCommand(newEnvCheckCmd(a), newEnvShowCmd(a), newEnvExampleCmd(a))
+	cmd.AddCommand(
+		newEnvCheckCmd(a), newEnvShowCmd(a), newEnvRulesCmd(a),
+		newEnvSchemaCmd(a), newEnvExampleCmd(a), newEnvScanCmd(a),
+		newEnvDiffCmd(a), newEnvPushCmd(a), newEnvPullCmd(a),
+	)
 	return cmd
 }
 

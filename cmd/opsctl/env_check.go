@@ -55,7 +55,7 @@ Exit status: 0 no error, 2 no readable schema, 3 errors found (or warnings, with
 	}
 	cmd.Flags().StringVar(&f.schema, "schema", "", "schema `file` (default: env.schema of opsctl.yaml, .env.schema)")
 	cmd.Flags().StringVar(&f.phase, "phase", "", "check for one phase only: build or runtime")
-	cmd.Flags().StringVar(&f.format, "format", "", "text, json or github (default text)")
+	cmd.Flags().StringVar(&f.format, "format", "", "text, json, github, sarif or junit (default text)")
 	cmd.Flags().BoolVar(&f.fix, "fix", false, "repair the files where there is one right spelling")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "a warning fails the check too")
 	cmd.Flags().BoolVar(&f.namesOnly, "names-only", false, "check names only, where values are not at hand")
@@ -64,18 +64,22 @@ Exit status: 0 no error, 2 no readable schema, 3 errors found (or warnings, with
 	return cmd
 }
 
+func (f envCheckFlags) validate() error {
+	switch {
+	case f.phase != "" && f.phase != "build" && f.phase != "runtime":
+		return errs.New(errs.Usage, "unknown phase %q", f.phase).WithHint("one of: build, runtime")
+	case f.fix && f.namesOnly:
+		return errs.New(errs.Usage, "--fix and --names-only exclude each other").WithHint("a repair has to read the values")
+	}
+	return checkFormat(f.format)
+}
+
 func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error {
 	if f.format == "" && a.global.JSON {
 		f.format = "json"
 	}
-	switch {
-	case f.phase != "" && f.phase != "build" && f.phase != "runtime":
-		return errs.New(errs.Usage, "unknown phase %q", f.phase).WithHint("one of: build, runtime")
-	case f.format != "" && f.format != "text" && f.format != "json" && f.format != "github":
-		return errs.New(errs.Usage, "unknown format %q", f.format).WithHint("one of: text, json, github")
-	}
-	if f.fix && f.namesOnly {
-		return errs.New(errs.Usage, "--fix and --names-only exclude each other").WithHint("a repair has to read the values")
+	if err := f.validate(); err != nil {
+		return err
 	}
 	dir, schema, err := a.envPaths(f.schema)
 	if err != nil {
