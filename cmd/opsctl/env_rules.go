@@ -104,7 +104,9 @@ func explainRule(w io.Writer, r envcheck.RuleDoc) error {
 			fmt.Fprintf(w, "\n%s:\n%s", f.Name, indented(f.Text))
 		}
 		fmt.Fprintf(w, "\n%s %s%s:\n%s", ui.Red("bad"), e.Name(), howChecked(e), indented(e.Bad))
-		fmt.Fprintf(w, "  is reported as:\n%s", indented(report.Said(e, r)))
+		if said := report.Said(e, r); said != "" {
+			fmt.Fprintf(w, "  is reported as:\n%s", indented(said))
+		}
 		fmt.Fprintf(w, "%s %s:\n%s", ui.Green("good"), e.Name(), indented(e.Good))
 	}
 	silence := r.SilenceLine()

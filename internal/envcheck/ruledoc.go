@@ -35,6 +35,7 @@ func Families() []Family {
 		{"urls", "URLs and databases", urlRuleDocs},
 		{"files", "Files", fileRuleDocs},
 		{"readers", "What Next.js and docker compose read differently", slices.Concat(dollarRules, readerRules)},
+		{"scan", "What the code reads (opsctl env scan)", scanRules},
 		{"schema", "The schema itself", slices.Concat(schemaRules, schemaMeaningRules)},
 	}
 }
@@ -98,7 +99,7 @@ func (r RuleDoc) Silencing() Silencing {
 	switch {
 	case strings.HasPrefix(r.ID, "schema-"):
 		return SilenceNever
-	case slices.Contains([]string{"file", "git-tracked", "dockerignore", "unknown-key", "E-BOM", "E-SYNTAX", "E-SELF"}, r.ID):
+	case slices.Contains([]string{"file", "git-tracked", "dockerignore", "unknown-key", "scan-dynamic", "E-BOM", "E-SYNTAX", "E-SELF"}, r.ID):
 		return SilenceHeader
 	}
 	return SilenceKey

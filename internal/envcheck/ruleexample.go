@@ -18,6 +18,7 @@ type Example struct {
 	Files  []ExampleFile `json:"files,omitempty"` // beside it
 	At     string        `json:"at,omitempty"`    // where the bad one is reported, file:line; "" for the first line of File
 	Level  Level         `json:"level,omitempty"` // that it is reported at; "" for the rule's
+	Scan   bool          `json:"scan,omitempty"`  // it is source code, for opsctl env scan
 	Env    string        `json:"env,omitempty"`   // --env
 	Phase  string        `json:"phase,omitempty"` // --phase
 	Today  string        `json:"today,omitempty"` // the date of the check, for what expires
@@ -60,7 +61,7 @@ func (e Example) Name() string {
 	return e.File
 }
 
-// Run checks the bad example, or the good one.
+// Run checks the bad example, or the good one. One of source code is not checked.
 func (e Example) Run(ctx context.Context, bad bool) (*Report, error) {
 	text := e.Good
 	if bad {

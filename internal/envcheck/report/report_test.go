@@ -38,6 +38,9 @@ func reports(t *testing.T) map[string]*envcheck.Report {
 	}
 	for _, r := range envcheck.Rules() {
 		for i, e := range r.Examples {
+			if e.Scan {
+				continue
+			}
 			report, err := e.Run(context.Background(), true)
 			if err != nil {
 				t.Fatal(err)

@@ -94,14 +94,14 @@ func example(e envcheck.Example, r envcheck.RuleDoc) string {
 	if e.File == envcheck.ProcessName {
 		file = "The process environment"
 	}
-	fmt.Fprintf(&b, "%s, bad%s:\n\n%s", file, conditions(e), fence(e.Bad))
+	fmt.Fprintf(&b, "%s, bad%s:\n\n%s", file, conditions(e), fenceOf(language(e), e.Bad))
 	if e.Pad > 0 {
 		fmt.Fprintf(&b, "and comments of %d MiB after it.\n\n", e.Pad>>20)
 	}
 	if said := Said(e, r); said != "" {
 		b.WriteString(fenceOf("text", said))
 	}
-	fmt.Fprintf(&b, "%s, good:\n\n%s", file, fence(e.Good))
+	fmt.Fprintf(&b, "%s, good:\n\n%s", file, fenceOf(language(e), e.Good))
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -124,8 +124,11 @@ func conditions(e envcheck.Example) string {
 	return out
 }
 
-// Said is what opsctl says of the bad example.
+// Said is what opsctl env check says of the bad example.
 func Said(e envcheck.Example, r envcheck.RuleDoc) string {
+	if e.Scan {
+		return ""
+	}
 	report, err := e.Run(context.Background(), true)
 	if err != nil {
 		return ""
@@ -142,8 +145,17 @@ func Said(e envcheck.Example, r envcheck.RuleDoc) string {
 	return b.String()
 }
 
+// language is how the example is coloured.
+func language(e envcheck.Example) string {
+	if strings.HasSuffix(e.File, ".ts") || strings.HasSuffix(e.File, ".tsx") {
+		return "ts"
+	}
+	return "sh"
+}
+
 func fence(text string) string { return fenceOf("sh", text) }
 
+// fenceOf is a block of code.
 func fenceOf(lang, text string) string {
 	if text == "" {
 		return "(no such file)\n\n"
