@@ -116,6 +116,7 @@ func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error
 			report.Findings[i].File = inDir(dir, finding.File)
 		}
 	}
+	report.SchemaFile = inDir(dir, report.SchemaFile)
 	for _, names := range [][]string{report.Files, report.Unread} {
 		for i, name := range names {
 			names[i] = inDir(dir, name)

@@ -25,7 +25,7 @@ const (
 var (
 	errMalformed = errors.New("the value cannot be expanded: a ${...} is malformed")
 	errMissing   = errors.New("a ${NAME:?...} refers to a variable that is missing")
-	errTooDeep   = errors.New("references are nested more than "+strconv.Itoa(maxComposeNesting)+" deep")
+	errTooDeep   = errors.New("references are nested more than " + strconv.Itoa(maxComposeNesting) + " deep")
 	errTooMany   = errors.New("the references of the file are too many for the length of its values")
 )
 

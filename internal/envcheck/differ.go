@@ -181,11 +181,11 @@ func characters(s string) string {
 
 // spelling is the fix: the portable spelling itself where the value may be shown.
 func (d *differ) spelling(ne, ce *Entry, v verdict) string {
-	for _, p := range d.proposals(ne, ce, v) {
+	if ps := d.proposals(ne, ce, v); len(ps) > 0 {
 		if d.c.schema.SensitiveKey(ne.Key) {
-			return "write the value " + p.form
+			return "write the value " + ps[0].form
 		}
-		return "write " + ne.Key + "=" + p.spelling
+		return "write " + ne.Key + "=" + ps[0].spelling
 	}
 	if set, _ := d.references(inside(ce)); set > 0 {
 		return "where a variable is meant, use ${NAME} in double quotes, and set it in the same file; where a dollar sign is, write \\$"

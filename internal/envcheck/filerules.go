@@ -48,9 +48,7 @@ func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 		if c.maySuggest(len(known)) {
 			fix = didYouMean(e.Key, known)
 		}
-		if fix == "" {
-			fix = "add " + e.Key + "= to " + c.schema.Name + ", or remove the line"
-		}
+		fix = unknownFix(e.Key, c.schema.Name, fix)
 		c.line(l, e, "unknown-key", Warning, e.Key+" is not in the schema", fix)
 	case it == nil:
 		c.line(l, e, "unknown-key", Warning, "a line that assigns to a name of "+itoa(len(e.Key))+" characters that is not in the schema",

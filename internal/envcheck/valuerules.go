@@ -98,6 +98,9 @@ func (c *checker) emptyValue(it *Item, v *value) {
 		c.at(v, "required", Error, "is required"+c.inEnv(it)+" but empty", "give it a value")
 		return
 	}
+	if strings.Trim(v.raw, "\"'` ") != "" { // something is written there: why it is read as nothing is another rule's
+		return
+	}
 	if it.Type != nil && c.eval.opt(it.Type, "allowEmpty").truthy() { // of no help to a required one, as in varlock
 		return
 	}
