@@ -128,6 +128,11 @@ func TestFingerprints(t *testing.T) {
 		{"A", "one", nil, SecretNew},
 		{"S", "one", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretStaged},
 		{"S", "two", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretChanged},
+		// A platform that gives values back needs no fingerprints.
+		{"V", "one", []platform.Secret{{Name: "V", Value: new("one")}}, SecretSame},
+		{"V", "two", []platform.Secret{{Name: "V", Value: new("one")}}, SecretChanged},
+		{"A", "one", []platform.Secret{{Name: "A", Digest: "set elsewhere", Value: new("one")}}, SecretSame},
+		{"S", "one", []platform.Secret{{Name: "S", Value: new("one")}}, SecretStaged},
 	}
 	for _, tt := range tests {
 		if got := f.Compare(map[string]string{tt.name: tt.value}, tt.have)[tt.name]; got != tt.want {
