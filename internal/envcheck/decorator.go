@@ -125,6 +125,9 @@ func (p *schemaParser) decorator(e *exprParser) (Decorator, *syntaxError) {
 		if n := len(e.doubts); err == nil && n > 0 && e.doubts[n-1].off == next+1 && isQuote(t[next+1]) {
 			err, e.doubts = e.doubts[n-1], nil // a text may begin with a quote among arguments only
 		}
+		if tab := strings.IndexByte(t[next:e.off], '\t'); err == nil && tab > 0 && isText(d.Value) && d.Value.Quote == 0 {
+			e.doubts = append(e.doubts, e.fail(next+tab, "a tab does not end the value of @"+d.Name, "put a blank there"))
+		}
 	}
 	if c := e.peek(); err == nil && !isGap(c) && c != '\n' && c != '#' {
 		err = e.fail(e.off, "expected a blank after @"+d.Name, `quote the value; a pattern with brackets is written regex("...")`)

@@ -98,31 +98,36 @@ func (e *evaluator) key(name string) val {
 	switch {
 	case ok && it == nil:
 		return textVal(v)
+	case ok && it.Type != nil && it.Type.Pos == (Pos{}):
+		// Without a declared type it is what it would be in a file without quotes, wherever
+		// it comes from: whether a flag is set must not depend on which of them holds it.
+		return unquoted(v)
 	case ok:
-		return e.typed(it, e.given(it, v))
+		return e.typed(it, textVal(v))
 	case it == nil && isBuiltin(name):
 		return val{kind: valUnknown}
-	case it == nil || e.visiting[name]:
+	case it == nil:
 		return val{}
 	}
-	e.visiting[name] = true
-	defer delete(e.visiting, name)
-	return e.typed(it, e.eval(it.Value))
+	return e.ownValue(it)
 }
 
-// given is a supplied text as a value. Without a declared type it is what it
-// would be in a file without quotes, wherever it comes from: whether a flag is
-// set must not depend on which of them holds it.
-func (e *evaluator) given(it *Item, text string) val {
-	if it.Type != nil && it.Type.Pos == (Pos{}) {
-		return unquoted(text)
+// ownValue is the value that the schema itself gives an item.
+func (e *evaluator) ownValue(it *Item) val {
+	if e.visiting[it.Key] {
+		return val{}
 	}
-	return textVal(text)
+	e.visiting[it.Key] = true
+	defer delete(e.visiting, it.Key)
+	return e.typed(it, e.eval(it.Value))
 }
 
 // typed brings a value into the form of its type; one that does not fit stays as it is.
 func (e *evaluator) typed(it *Item, v val) val {
-	if it.Type == nil || v.empty() || v.kind == valUnknown || it.Type.Pos == (Pos{}) {
+	if v.kind == valText && v.empty() && compound(it.Type) {
+		return val{} // an empty text is no list and no object
+	}
+	if it.Type == nil || v.empty() || v.kind == valUnknown || v.kind == valPattern {
 		return v
 	}
 	if out, bad := e.coerce(it.Type, v); bad.msg == "" {

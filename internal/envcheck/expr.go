@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -284,6 +285,14 @@ func (p *exprParser) call(name string) (*Node, *syntaxError) {
 	args, err := p.list(')', start)
 	if err != nil {
 		return nil, err
+	}
+	if name == "concat" { // one within another is no call of its own
+		for i := 0; i < len(args); i++ {
+			if v := args[i].Value; args[i].Name == "" && v.Kind == NodeCall && v.Text == "concat" {
+				args = slices.Replace(args, i, i+1, v.Args...)
+				i += len(v.Args) - 1
+			}
+		}
 	}
 	return &Node{Kind: NodeCall, Text: name, Args: args, Pos: p.src.pos(start)}, nil
 }

@@ -222,6 +222,8 @@ func jsNumber(f float64) string {
 		return "0"
 	case math.IsNaN(f):
 		return "NaN"
+	case math.IsInf(f, 0):
+		return strings.TrimPrefix(strconv.FormatFloat(f, 'f', -1, 64), "+") + "inity"
 	case abs >= 1e21 || abs < 1e-6:
 		s := strconv.FormatFloat(f, 'e', -1, 64)
 		mantissa, exp, _ := strings.Cut(s, "e")

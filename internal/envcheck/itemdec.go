@@ -10,13 +10,17 @@ import (
 // itemDecorators sets the fields of an item from its decorators.
 func (p *schemaParser) itemDecorators(it *Item) {
 	p.twice(it.Decorators, it.Key)
+	seen := map[string]bool{}
 	for _, d := range it.Decorators {
-		if !p.usable(d, false, it.Key) {
+		if seen[d.Name] && !d.Call { // reported; the first one counts
+			continue
+		}
+		if seen[d.Name] = true; !p.usable(d, false, it.Key) {
 			continue
 		}
 		switch d.Name {
 		case "required":
-			it.Required = orTrue(d)
+			it.Required, it.opposite = orTrue(d), false
 		case "optional":
 			it.optional(orTrue(d))
 		case "sensitive":
@@ -62,10 +66,10 @@ func (it *Item) optional(n *Node) {
 	switch n.Kind {
 	case NodeBool:
 		if it.Optional = n.Text == "true"; !it.Optional {
-			it.Required = negate(n)
+			it.Required, it.opposite = negate(n), false
 		}
 	case NodeUndefined:
-		it.Required = n
+		it.Required, it.opposite = n, false
 	default:
 		it.Required, it.opposite = negate(n), true
 	}

@@ -22,7 +22,7 @@ func (p *schemaParser) pattern(n *Node, key string) {
 		}
 		p.compiles(pattern, flags, n.Pos, key)
 	default:
-		p.report(n.Pos, "schema-pattern", Error, key, "a pattern is a text", `write regex("^a")`)
+		p.report(n.Pos, "schema-option", Error, key, "a pattern is a text", `write regex("^a")`)
 	}
 }
 

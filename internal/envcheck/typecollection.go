@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -190,8 +191,8 @@ func readJSON(d *json.Decoder, depth int) (val, error) {
 	case bool:
 		return boolVal(x), nil
 	case json.Number:
-		f, err := x.Float64()
-		return numberVal(f), err
+		f, _ := x.Float64() // too large a number is infinite, as in JavaScript
+		return numberVal(f), nil
 	case json.Delim:
 		return readMembers(d, x, depth)
 	}
@@ -237,9 +238,9 @@ func (v val) json() string {
 			return "[" + strings.Join(parts, ",") + "]"
 		}
 		return "{" + strings.Join(parts, ",") + "}"
-	case v.kind == valText && v.scalar != NodeString:
+	case v.kind == valText && v.scalar != NodeString && !math.IsInf(v.num, 0):
 		return v.text
-	case v.kind != valText:
+	case v.kind != valText || v.scalar == NodeNumber:
 		return "null"
 	}
 	var b bytes.Buffer

@@ -119,6 +119,11 @@ func (u *webURL) setHost(host string, special bool) problem {
 	if host == "" || strings.IndexFunc(host, forbiddenInDomain) >= 0 {
 		return wrong
 	}
+	for label := range strings.SplitSeq(host, ".") {
+		if code, ok := strings.CutPrefix(label, "xn--"); ok && !validPunycode(code) {
+			return wrong
+		}
+	}
 	if endsInNumber(host) {
 		addr, ok := parseIPv4(host)
 		if !ok {
@@ -180,4 +185,54 @@ func parseIPv4(host string) (string, bool) {
 		}
 	}
 	return netip.AddrFrom4([4]byte{byte(total >> 24), byte(total >> 16), byte(total >> 8), byte(total)}).String(), true
+}
+
+// validPunycode reports whether a label after xn-- stands for a text that
+// needs it (RFC 3492).
+func validPunycode(code string) bool {
+	basic, rest := "", code
+	if i := strings.LastIndexByte(code, '-'); i >= 0 {
+		basic, rest = code[:i], code[i+1:]
+	}
+	n, i, bias, count := 128, 0, 72, len(basic)
+	for rest != "" {
+		old, weight := i, 1
+		for k := 36; ; k += 36 {
+			if rest == "" {
+				return false
+			}
+			digit := strings.IndexByte("abcdefghijklmnopqrstuvwxyz0123456789", rest[0])
+			if rest = rest[1:]; digit < 0 || i > 1<<30 {
+				return false
+			}
+			i += digit * weight
+			threshold := min(max(k-bias, 1), 26)
+			if digit < threshold {
+				break
+			}
+			weight *= 36 - threshold
+			if weight > 1<<30 {
+				return false
+			}
+		}
+		count++
+		bias = adaptBias(i-old, count, old == 0)
+		n += i / count
+		if i = i%count + 1; n > unicode.MaxRune {
+			return false
+		}
+	}
+	return count > len(basic)
+}
+
+func adaptBias(delta, count int, first bool) int {
+	if delta /= 2; first {
+		delta /= 350
+	}
+	delta += delta / count
+	k := 0
+	for ; delta > 455; k += 36 {
+		delta /= 35
+	}
+	return k + 36*delta/(delta+38)
 }

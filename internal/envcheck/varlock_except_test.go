@@ -1,0 +1,151 @@
+package envcheck
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The differences from varlock that are meant. Each is argued here; everything
+// else in which the two differ is a mistake of opsctl's.
+
+// stricterSchema says why opsctl refuses what varlock accepts; "" for no good reason.
+func stricterSchema(c varlockCase, f Finding) string {
+	switch {
+	case f.Key != "" && c.supplies(f.Key) && inDefault(c, f):
+		// A mistake in a default that is overridden everywhere: varlock does not look at it.
+		return "a mistake in a default that does not count"
+	case f.Rule == "schema-rule", f.Rule == "schema-placement" && strings.HasPrefix(f.Message, "the opsctl rule"):
+		return "opsctl's own rules" // a comment to varlock
+	case f.Rule == "schema-option":
+		// varlock drops an option that the type does not have, or whose value it cannot
+		// use, without a word: @type=port(mni=1024) would check nothing.
+		return "an option that varlock ignores"
+	case f.Rule == "schema-duplicate":
+		// Of two items with one key, or two options with one name, varlock takes the last.
+		// Of two decorators it reports the second, but not where stray words follow it.
+		return "something given twice"
+	case f.Rule == "schema-pattern" && strings.HasPrefix(f.Message, "this is no regular expression"):
+		// A pattern in the old spelling, as a text: varlock finds out when there is a value.
+		return "a text that is no pattern"
+	case f.Rule == "schema-plugin" || f.Rule == "schema-command":
+		// The static subset: what runs a command or code of a plugin, or what decides only
+		// at run time which type an item has, is refused by name.
+		return "beyond the static subset"
+	case strings.HasPrefix(f.Message, "@") && strings.HasSuffix(f.Message, "is true or false"),
+		f.Rule == "schema-import" && strings.HasPrefix(f.Message, "enabled is"):
+		// A condition with a branch that is neither true nor false. varlock reports it only
+		// where that branch is taken and the item can be resolved, which may be in production alone.
+		return "a condition that fails in some environment"
+	case f.Rule == "schema-conflict" && strings.Contains(f.Message, "cannot be sensitive"):
+		// A number that is a secret in some environments; varlock reports it only in those.
+		return "a secret that cannot be masked, in some environment"
+	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "forEnv() needs @currentEnv"):
+		// varlock reports it where the value is asked for, opsctl whether or not it is.
+		return "forEnv() without an environment"
+	}
+	return ""
+}
+
+// laxerSchema says why opsctl accepts a schema that varlock refuses.
+func laxerSchema(c varlockCase, messages []string) string {
+	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	for _, msg := range messages {
+		key, what, _ := strings.Cut(msg, ": ")
+		if it := s.Item(key); it == nil || it.Type == nil || it.Type.Pos != (Pos{}) || !strings.Contains(what, "value cannot be sensitive") {
+			return ""
+		}
+	}
+	// Without @type, varlock takes PIN=1234 in a .env file for a number, and refuses
+	// @sensitive for it. To the app it is a text like any other.
+	return "a secret without a type that looks like a number"
+}
+
+// refusal reports an error of an item that opsctl finds in the schema itself,
+// because no environment could mend it.
+func refusal(msg string) bool {
+	return strings.HasPrefix(msg, "ResolutionError: ") && !causedElsewhere(msg)
+}
+
+// causedElsewhere reports the error that varlock gives an item because another
+// one, on which it depends, is invalid. opsctl reports the cause once.
+func causedElsewhere(msg string) bool {
+	return strings.HasPrefix(msg, "ResolutionError: Dependency ") && strings.HasSuffix(msg, " is invalid")
+}
+
+var wholeNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
+
+// stricterValue says why opsctl finds a value invalid that varlock takes.
+func stricterValue(c varlockCase, i int, key string, f Finding) string {
+	s, err := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	it := s.Item(key)
+	if it == nil || it.Type == nil || len(err) > 1000 {
+		return ""
+	}
+	switch {
+	case bareEmpty(c, i, key):
+		return "KEY= in a file"
+	case strings.Contains(f.Message, "is not a number") || strings.Contains(f.Message, "is not a port number"):
+		// varlock takes the number with which a text begins: 3000abc is 3000.
+		return "a number with something after it"
+	case it.Type.Pos == (Pos{}) && f.Rule == "type":
+		// Without @type, the schema's own value decides the type: PORT=3000 there means
+		// that PORT=abc is a slip. To varlock the value that counts decides.
+		return "a value unlike the schema's own"
+	}
+	return ""
+}
+
+// laxerValue says why opsctl takes a value that varlock finds invalid.
+func laxerValue(c varlockCase, i int, key string, errors []string) string {
+	if bareEmpty(c, i, key) { // what varlock finds invalid is the schema's own value, which does not reach the app
+		return "KEY= in a file"
+	}
+	_, findings := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	for _, f := range findings {
+		if f.Key == key && strings.Contains(f.Message, "not checkable here") && strings.Contains(errors[0], "must match regex") {
+			return "a pattern that is not checkable here" // and said to be so
+		}
+	}
+	return ""
+}
+
+// otherValue says why a valid key may have another value than with varlock.
+func otherValue(c varlockCase, i int, key string, mine opsctlVerdict) string {
+	if bareEmpty(c, i, key) {
+		return "KEY= in a file"
+	}
+	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	needs := s.Item(key).needs()
+	for k := 0; k < len(needs); k++ {
+		_, invalid := mine.invalid[needs[k]]
+		if it := s.Item(needs[k]); invalid || bareEmpty(c, i, needs[k]) {
+			return "made from a key on which opsctl is stricter"
+		} else if it != nil && len(needs) < 1000 {
+			needs = append(needs, it.needs()...)
+		}
+	}
+	return ""
+}
+
+// bareEmpty reports KEY= in the .env file. To Next.js and compose the key is set, to an
+// empty text; to varlock it is not, so that the schema's own value counts.
+func bareEmpty(c varlockCase, i int, key string) bool {
+	_, process := c.Envs[i][key]
+	return !process && strings.Contains("\n"+c.Files[".env"], "\n"+key+"=\n")
+}
+
+// supplies reports whether a key has a value outside the schema in every environment.
+func (c varlockCase) supplies(key string) bool {
+	if strings.Contains("\n"+c.Files[".env"], "\n"+key+"=") && !strings.Contains("\n"+c.Files[".env"], "\n"+key+"=\n") {
+		return true
+	}
+	_, ok := c.Envs[0][key]
+	return ok
+}
+
+// inDefault reports a finding that stands in its item's own value.
+func inDefault(c varlockCase, f Finding) bool {
+	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	it := s.Item(f.Key)
+	return it != nil && it.Value != nil && (f.Line > it.ValuePos.Line || f.Line == it.ValuePos.Line && f.Col >= it.ValuePos.Col)
+}

@@ -1,0 +1,353 @@
+package envcheck
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The tests in varlock_*_test.go hold this package to the real varlock. They
+// run where OPSCTL_VARLOCK names a node_modules folder with varlock@1.20.0 and
+// node@22 (npm install varlock@1.20.0 node@22): its Node.js is the one that runs it.
+
+// varlockCase is one project, loaded in several environments.
+type varlockCase struct {
+	name  string
+	Files map[string]string   `json:"files"`
+	Envs  []map[string]string `json:"envs"` // the process environment of each load
+}
+
+// varlockAnswer is what varlock makes of a project in one environment.
+type varlockAnswer struct {
+	Refused []string              `json:"refused"` // mistakes of the schema
+	Keys    map[string]varlockKey `json:"keys"`
+}
+
+type varlockKey struct {
+	Errors    []string `json:"errors"`
+	Value     *string  `json:"value"` // nil for undefined
+	Sensitive bool     `json:"sensitive"`
+}
+
+// threeEnvs are those in which each case is loaded.
+var threeEnvs = []string{"development", "test", "production"}
+
+// inEnvironments gives a case its process environments: flag names the
+// variable that says which, and more is set in all of them.
+func inEnvironments(c varlockCase, flag string, more map[string]string) varlockCase {
+	for _, env := range threeEnvs {
+		process := maps.Clone(more)
+		if process == nil {
+			process = map[string]string{}
+		}
+		process[flag] = env
+		c.Envs = append(c.Envs, process)
+	}
+	return c
+}
+
+// varlockModules is the folder with varlock and its Node.js.
+func varlockModules(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("OPSCTL_VARLOCK")
+	if dir == "" {
+		t.Skip("set OPSCTL_VARLOCK to a node_modules folder that npm filled with varlock@1.20.0 and node@22")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pkg struct{ Version string }
+	data, err := os.ReadFile(filepath.Join(dir, "varlock", "package.json"))
+	if err != nil || json.Unmarshal(data, &pkg) != nil || pkg.Version != "1.20.0" {
+		t.Fatalf("OPSCTL_VARLOCK is to hold varlock 1.20.0, it holds %q: %v", pkg.Version, err)
+	}
+	return dir
+}
+
+// askVarlock gives varlock's answers, for each case one an environment.
+func askVarlock(t *testing.T, cases []varlockCase) [][]varlockAnswer {
+	t.Helper()
+	modules := varlockModules(t)
+	in, err := json.Marshal(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "cases.json"), filepath.Join(dir, "answers.json")
+	if err := os.WriteFile(from, in, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(modules, "node", "bin", "node"), filepath.Join("testdata", "varlock", "driver.mjs"), modules, from, to)
+	cmd.Env = varlockEnviron(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers [][]varlockAnswer
+	if err := json.Unmarshal(out, &answers); err != nil || len(answers) != len(cases) {
+		t.Fatalf("%d answers for %d cases: %v", len(answers), len(cases), err)
+	}
+	return answers
+}
+
+// varlockEnviron keeps varlock from this machine's settings, and from reporting home.
+func varlockEnviron(t *testing.T) []string {
+	t.Helper()
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "VARLOCK_TELEMETRY_DISABLED=1", "DO_NOT_TRACK=1"}
+}
+
+// opsctlVerdict is what opsctl makes of a project in one environment.
+type opsctlVerdict struct {
+	refused   []Finding // errors of the schema
+	invalid   map[string]Finding
+	values    map[string]*string // by key; nil for undefined
+	other     map[string]bool    // keys with an error of a rule that varlock does not have
+	unknown   map[string]bool    // made by varlock at run time
+	sensitive map[string]bool
+}
+
+func (c varlockCase) read(path string) ([]byte, error) {
+	text, ok := c.Files[filepath.ToSlash(path)]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return []byte(text), nil
+}
+
+// opsctl gives opsctl's verdict on the case in its environment number i.
+func (c varlockCase) opsctl(t *testing.T, i int) opsctlVerdict {
+	t.Helper()
+	o := Options{Env: threeEnvs[i], Process: c.Envs[i], ReadFile: c.read}
+	if c.Files[".env"] != "" {
+		o.Files = []string{".env"}
+	}
+	ck, err := run(context.Background(), o)
+	if err != nil {
+		t.Fatalf("%s: %v", c.name, err)
+	}
+	v := opsctlVerdict{invalid: map[string]Finding{}, values: map[string]*string{}, other: map[string]bool{}, unknown: map[string]bool{}, sensitive: map[string]bool{}}
+	for _, f := range ck.findings {
+		switch {
+		case f.Level != Error:
+		case f.Key != "" && !strings.HasPrefix(f.Rule, "schema-") && f.Rule != "required" && f.Rule != "type":
+			v.other[f.Key] = true // a rule of opsctl's own, which may stand for the type
+		case f.Rule == "required" || f.Rule == "type" || f.Rule == "schema-default":
+			v.invalid[f.Key] = f
+		case strings.HasPrefix(f.Rule, "schema-"):
+			v.refused = append(v.refused, f)
+		}
+	}
+	for _, it := range ck.schema.Items {
+		v.sensitive[it.Key] = ck.schema.IsSensitive(it)
+		switch out := ck.eval.key(it.Key); out.kind {
+		case valUndefined, valNull:
+			v.values[it.Key] = nil
+		case valUnknown:
+			v.unknown[it.Key] = true
+		default:
+			s := ck.eval.environ(it.Type, out)
+			v.values[it.Key] = &s
+		}
+	}
+	return v
+}
+
+// varlockSeed is the seed of the generated cases: another one each day, so
+// that CI sees more of them; OPSCTL_VARLOCK_SEED repeats a run.
+func varlockSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().Unix() / 86400)
+	if s := os.Getenv("OPSCTL_VARLOCK_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("repeat this run with OPSCTL_VARLOCK_SEED=%d", seed)
+	return seed
+}
+
+// TestVarlockAgrees loads generated and hand-picked schemas with varlock and
+// with opsctl in three environments. Both must accept or refuse the same
+// schemas, find the same keys invalid, and give every valid key the same value.
+func TestVarlockAgrees(t *testing.T) {
+	varlockModules(t)
+	count := 2500
+	if s := os.Getenv("OPSCTL_VARLOCK_COUNT"); s != "" {
+		count, _ = strconv.Atoi(s)
+	}
+	seed := varlockSeed(t)
+	g := &schemaGen{rng: rand.New(rand.NewPCG(seed, 20))}
+	seedSchema := readTestdata(t, "varlock/seed.env.schema")
+	cases := varlockTraps()
+	for i := range count {
+		switch {
+		case i%12 == 0:
+			cases = append(cases, g.mutatedSeed(seedSchema))
+		default:
+			cases = append(cases, g.project())
+		}
+		cases[len(cases)-1].name = fmt.Sprintf("generated %d", i)
+	}
+	start := time.Now()
+	answers := askVarlock(t, cases)
+	asked := time.Since(start)
+	tally := map[string]int{}
+	different := 0
+	for i, c := range cases {
+		if diffs := compareVarlock(t, c, answers[i], tally); len(diffs) > 0 {
+			if different++; different <= 15 {
+				t.Errorf("%s:\n%s\n%s", c.name, strings.Join(diffs, "\n"), c)
+			}
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(tally)) {
+		t.Logf("%5d %s", tally[what], what)
+	}
+	t.Logf("%d cases, %d differ; varlock took %s, all %s", len(cases), different, asked.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
+	if tally["schema accepted by both"] < len(cases)/4 || tally["schema refused by both"] < len(cases)/20 {
+		t.Errorf("too few schemas of one kind for the comparison to mean much: %v", tally)
+	}
+}
+
+func (c varlockCase) String() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		fmt.Fprintf(&b, "--- %s ---\n%s\n", name, c.Files[name])
+	}
+	fmt.Fprintf(&b, "--- process: %q", c.Envs[0])
+	return b.String()
+}
+
+// compareVarlock lists what differs, and counts in tally what was compared.
+func compareVarlock(t *testing.T, c varlockCase, answers []varlockAnswer, tally map[string]int) []string {
+	t.Helper()
+	var diffs []string
+	var mine []opsctlVerdict
+	var refused []Finding
+	theirs := map[string]bool{}
+	for i := range c.Envs {
+		v := c.opsctl(t, i)
+		mine = append(mine, v)
+		refused = append(refused, v.refused...)
+		for _, msg := range answers[i].Refused {
+			theirs[msg] = true
+		}
+		for key, k := range answers[i].Keys {
+			for _, msg := range k.Errors {
+				if refusal(msg) {
+					theirs[key+": "+msg] = true
+				}
+			}
+		}
+	}
+	switch {
+	case len(refused) > 0 && len(theirs) > 0:
+		tally["schema refused by both"]++
+		if os.Getenv("OPSCTL_VARLOCK_WHY") != "" {
+			t.Logf("WHY %s", slices.Sorted(maps.Keys(theirs))[0])
+		}
+		return nil
+	case len(theirs) > 0:
+		if why := laxerSchema(c, slices.Sorted(maps.Keys(theirs))); why != "" {
+			tally["opsctl is laxer: "+why]++
+			return nil
+		}
+		return []string{fmt.Sprintf("varlock refuses the schema, opsctl does not: %q", slices.Sorted(maps.Keys(theirs)))}
+	case len(refused) > 0:
+		for _, f := range SortFindings(refused) {
+			why := stricterSchema(c, f)
+			if tally["opsctl is stricter: "+why]++; why == "" {
+				diffs = append(diffs, fmt.Sprintf("opsctl refuses the schema, varlock does not: %d:%d %s %s", f.Line, f.Col, f.Rule, f.Message))
+			}
+		}
+		return diffs
+	}
+	tally["schema accepted by both"]++
+	for i := range c.Envs {
+		diffs = append(diffs, compareKeys(c, i, mine[i], answers[i], tally)...)
+	}
+	return diffs
+}
+
+// compareKeys compares the verdicts on each key in one environment.
+func compareKeys(c varlockCase, i int, mine opsctlVerdict, theirs varlockAnswer, tally map[string]int) []string {
+	var diffs []string
+	differ := func(key, format string, args ...any) {
+		diffs = append(diffs, threeEnvs[i]+": "+key+": "+fmt.Sprintf(format, args...))
+	}
+	for _, key := range slices.Sorted(maps.Keys(mine.sensitive)) {
+		want, ok := theirs.Keys[key]
+		if !ok {
+			differ(key, "varlock does not know it")
+			continue
+		}
+		if want.Sensitive && !mine.sensitive[key] && len(want.Errors) == 0 {
+			differ(key, "is sensitive to varlock, not to opsctl")
+		}
+		finding, invalid := mine.invalid[key]
+		errors := slices.DeleteFunc(slices.Clone(want.Errors), causedElsewhere)
+		switch {
+		case mine.unknown[key]:
+			tally["key made at run time"]++
+		case invalid && len(errors) > 0:
+			tally["key invalid for both"]++
+		case invalid && len(want.Errors) == 0:
+			why := stricterValue(c, i, key, finding)
+			if tally["opsctl is stricter: "+why]++; why == "" {
+				differ(key, "opsctl finds it invalid (%s: %s), varlock does not", finding.Rule, finding.Message)
+			}
+		case mine.other[key]:
+			tally["key with an error of another rule"]++
+		case !invalid && len(errors) > 0:
+			if why := laxerValue(c, i, key, errors); why != "" {
+				tally["opsctl is laxer: "+why]++
+				continue
+			}
+			differ(key, "varlock finds it invalid (%q), opsctl does not", errors)
+		case !invalid && len(want.Errors) == 0:
+			if got := mine.values[key]; (got == nil) != (want.Value == nil) || got != nil && *got != *want.Value {
+				if why := otherValue(c, i, key, mine); why != "" {
+					tally["other value: "+why]++
+					continue
+				}
+				differ(key, "varlock's value is %s, opsctl's %s", shownValue(want.Value), shownValue(got))
+			}
+			tally["value compared"]++
+		}
+	}
+	return diffs
+}
+
+func shownValue(s *string) string {
+	if s == nil {
+		return "undefined"
+	}
+	return strconv.Quote(*s)
+}
+
+func readTestdata(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
