@@ -249,6 +249,9 @@ func (g *golangFile) pend(p goPending) {
 // maybeWrapper keeps a call with names among its arguments: its function may read them.
 func (g *golangFile) maybeWrapper(c *ast.CallExpr) {
 	_, name := g.function(c.Fun)
+	if name == "" { // a function literal, or one of a type with parameters
+		return
+	}
 	p := goPending{callee: name}
 	found := false
 	for i, a := range c.Args {

@@ -59,7 +59,7 @@ func (s *js) form(start int) string {
 	return "process.env"
 }
 
-func (s *js) parent(i int) int { return s.toks[i].Parent }
+func (s *js) parent(i int) int { return s.toks[max(i, 0)].Parent }
 
 // checks tells whether an argument is the condition of if or while.
 func (s *js) checks(start, end int) bool {
@@ -148,7 +148,8 @@ func (s *js) context(start, end int, form string) Use {
 	case "!", "typeof", "===", "!==", "==", "!=":
 		u.Optional = true
 	}
-	u.Optional = u.Optional || s.checks(start, end)
+	// t3-env's schema, whose keys are uses of their own, says whether it may be missing.
+	u.Optional = u.Optional || s.checks(start, end) || s.is(s.parent(start), "{") && s.schemaOption(s.parent(start))
 	return u
 }
 

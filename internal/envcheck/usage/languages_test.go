@@ -42,6 +42,7 @@ func TestGo(t *testing.T) {
 		{"all of it", head + "var a = os.Environ()\nvar b = os.ExpandEnv(\"env $A-${B}-$$\")\nvar c = os.Getenv(\"A\" + x)", "A B **os.Environ *os.Getenv(...)"},
 		{"tags", "package a\ntype S struct {\n A string `env:\"A,required\"`\n B string `env:\"B\" envDefault:\"x\"`\n C string `envconfig:\"C\" json:\"c\"`\n D string `env:\"-\"`\n E string `json:\"E\"`\n}", "A! B? C"},
 		{"viper", "package a\nimport \"github.com/spf13/viper\"\nfunc f() { viper.BindEnv(\"a\", \"A\", \"B\"); viper.BindEnv(\"C\") }", "A? B?"},
+		{"a call without a name", "package a\nvar a = func(x string) int { return 1 }(\"A\") + f[int](\"B\")", ""},
 		{"does not parse", "package a\nfunc f( {\nos.Getenv(\"A\") // os.Getenv(\"B\")\nx := `os.Getenv(\"C\")`", "A"},
 	}
 	for _, tt := range tests {

@@ -168,7 +168,7 @@ type file struct {
 	known map[string]bool
 	lines []int        // offset of each line, made when first needed
 	seen  map[int]bool // offsets of uses
-	weak  map[string]bool
+	weak  map[string]bool // names that are read or mentioned
 	count int
 }
 
@@ -234,6 +234,9 @@ func (f *file) use(u Use, offset int) {
 		return
 	}
 	f.seen[offset] = true
+	if !u.NotReads {
+		f.weak[u.Name] = true // no mention of it is worth a line
+	}
 	u.File, u.Test = f.name, f.test
 	u.Line, u.Col = f.position(offset)
 	if u.Lang == "" {

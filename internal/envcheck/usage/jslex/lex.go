@@ -325,6 +325,9 @@ func (l *lexer) operandExpected() bool {
 		}
 		return prev.Text != "]" && prev.Text != "++" && prev.Text != "--"
 	case Ident:
+		if n := len(l.out) - 2; n >= base && l.out[n].Kind == Punct && (l.out[n].Text == "." || l.out[n].Text == "?.") {
+			return false // a member of that name
+		}
 		return WantsOperand(prev.Text) || l.tolerant && (prev.Text == "else" || prev.Text == "do" || prev.Text == "default")
 	default:
 		return false

@@ -32,6 +32,7 @@ func TestScan(t *testing.T) {
 		{"a regular expression", "a = /['\"`]/g; b", "a = O ; b"},
 		{"a division", "a / b / c", "a / b / c"},
 		{"after a condition", "if (a) /'/.test(b)", "if ( a ) O . test ( b )"},
+		{"after a member named as a keyword", "a.else / b / c; a.return < d", "a . else / b / c ; a . return < d"},
 		{"after a call", "f(a) / b / c", "f ( a ) / b / c"},
 		{"a statement after a block", "{}\n/'/.test(a)", "{ } O . test ( a )"},
 		{"an element", "a = <p>Don't {b} `c` // d</p>; e", "a = { b } ; e"},
