@@ -143,7 +143,9 @@ func (a *app) envPreflight(t target, in envInput) func(context.Context, []string
 		if !a.hasSchema(t) {
 			return nil // no contract, nothing to check
 		}
-		report, err := envcheck.Check(ctx, a.envCheckOptions(t, in.paths))
+		o := a.envCheckOptions(t, in.paths)
+		o.Elsewhere = func(key string) bool { return slices.Contains(names, key) }
+		report, err := envcheck.Check(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -152,7 +154,7 @@ func (a *app) envPreflight(t target, in envInput) func(context.Context, []string
 		for _, f := range report.Findings {
 			_, here := in.values[f.Key]
 			switch {
-			case f.Level != envcheck.Error || settledBy(f, names):
+			case f.Level != envcheck.Error:
 			case f.Rule == "required" && !here:
 				missing = append(missing, f.Key)
 			default:
@@ -162,19 +164,6 @@ func (a *app) envPreflight(t target, in envInput) func(context.Context, []string
 		}
 		return a.refuse(t, in, missing, wrong)
 	}
-}
-
-// settledBy tells whether the platform has what a finding misses in the file.
-func settledBy(f envcheck.Finding, names []string) bool {
-	switch f.Rule {
-	case "required":
-		return slices.Contains(names, f.Key)
-	case "group": // half of a pair, of which the platform has the other
-		return slices.ContainsFunc(names, func(name string) bool {
-			return name != f.Key && slices.Contains(strings.FieldsFunc(f.Message, func(r rune) bool { return r == ' ' || r == ',' || r == ':' }), name)
-		})
-	}
-	return false
 }
 
 // refuse makes the error of a failed check, and shows what was found.

@@ -28,6 +28,9 @@ type Options struct {
 	// InProcess tells whether the process has a variable to which a value may refer,
 	// without looking at its value; nil: only Process is asked.
 	InProcess func(name string) bool
+	// Elsewhere tells whether a key has a value that cannot be read here, such as a
+	// secret on the platform: it counts as present; nil: no key has.
+	Elsewhere func(key string) bool
 	// Tracked gives those of the files in dir that git tracks; nil: not checked.
 	Tracked func(ctx context.Context, dir string, files []string) ([]string, error)
 	Now     func() time.Time // for expires; nil: not checked

@@ -81,7 +81,7 @@ func (c *checker) alone(set *value, other string) {
 	if c.values[other] == nil && len(c.unread) > 0 {
 		return // it may well be there
 	}
-	if it := c.schema.Item(other); it != nil && !c.needed(it) && c.eval.eval(it.Value).empty() && !c.eval.required(it) {
+	if it := c.schema.Item(other); it != nil && !c.elsewhere(other) && !c.needed(it) && c.eval.eval(it.Value).empty() && !c.eval.required(it) {
 		c.at(set, "group", Error, "is set but "+other+" is not: they work only together", "set both or neither")
 	}
 }

@@ -37,16 +37,19 @@ func spellings(v string) []string {
 	}
 }
 
-// readsAs reports whether both readers read the spelling as the value and nothing else.
+// readsAs reports whether both readers read the spelling as the value and nothing
+// else, whatever follows it: a stray quote may be paired with one further down.
 func readsAs(spelling, value string) bool {
 	if strings.ContainsAny(spelling, "\r\x00") {
 		return false
 	}
-	src := []byte("K=" + spelling + "\nEND=1\n")
-	for _, r := range []Reader{Next, Compose} {
-		f, err := Read(r, "", src, nil)
-		if err != nil || len(f.Entries) != 2 || f.Vars["K"] != value || f.Vars["END"] != "1" {
-			return false
+	for _, tail := range []string{"", "T=x'\"`\n"} {
+		src := []byte("K=" + spelling + "\n" + tail + "END=1\n")
+		for _, r := range []Reader{Next, Compose} {
+			f, err := Read(r, "", src, nil)
+			if err != nil || f.Vars["K"] != value || f.Vars["END"] != "1" || len(f.Entries) != 2+strings.Count(tail, "\n") {
+				return false
+			}
 		}
 	}
 	return true

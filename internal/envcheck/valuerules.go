@@ -45,10 +45,14 @@ func (c *checker) needed(it *Item) bool {
 	if r, ok := it.Rule("phase"); ok && c.opts.Phase != "" && r.Value != c.opts.Phase {
 		return false
 	}
-	if !c.eval.required(it) {
+	if !c.eval.required(it) || c.elsewhere(it.Key) {
 		return false
 	}
-	return c.eval.eval(it.Value).empty()
+	return c.eval.ownValue(it).empty()
+}
+
+func (c *checker) elsewhere(key string) bool {
+	return c.opts.Elsewhere != nil && c.opts.Elsewhere(key)
 }
 
 // missing reports a required key that has no value, at its place in the schema.
@@ -90,6 +94,9 @@ func (c *checker) inEnv(it *Item) string {
 }
 
 func (c *checker) emptyValue(it *Item, v *value) {
+	if c.elsewhere(it.Key) {
+		return
+	}
 	if c.eval.required(it) {
 		if len(c.unread) > 0 && v.file != ProcessName { // an unread file may set it, or what it refers to
 			c.skipped++
