@@ -78,19 +78,20 @@ func joinNames(sources []InferSource) string {
 
 // inferrer makes a schema of what its sources hold.
 type inferrer struct {
-	sources []InferSource
-	into    *Schema
-	blocks  []draftBlock
-	scrub   []*scrubber       // by source
-	hidden  *strings.Replacer // takes every value that must not be shown out of a text; made when first needed
-	names   []bool            // by source: the file is a list of names
-	keys    map[string]bool
-	root    []string       // root decorators of the sources, as written
-	noRoot  bool           // they are not to be used: the parser refuses them
-	plain   map[string]int // by key: how much of what is known is not to be used
-	specs   map[string]*spec
-	prefix  string // of the names that are inlined into the browser bundle
-	skipped []string
+	sources             []InferSource
+	into                *Schema
+	blocks              []draftBlock
+	scrub               []*scrubber       // by source
+	hidden              *strings.Replacer // takes every value that must not be shown out of a text; made when first needed
+	names               []bool            // by source: the file is a list of names
+	keys                map[string]bool
+	root                []string       // root decorators of the sources, as written
+	noRoot              bool           // they are not to be used: the parser refuses them
+	plain               map[string]int // by key: how much of what is known is not to be used
+	specs               map[string]*spec
+	firstLine, lastLine map[string]int // of a variable in what was rendered
+	prefix              string         // of the names that are inlined into the browser bundle
+	skipped             []string
 }
 
 // spec is what the schema says about a variable.
@@ -146,50 +147,43 @@ func plural(n int, noun string) string {
 }
 
 // settle renders until the schema has no finding and the sources' values fit
-// it: what does not fit is taken back, step by step, for its variable only.
+// it: what does not fit is taken back, step by step, for its variable only, and
+// in the end for all.
 func (g *inferrer) settle() ([]byte, error) {
 	g.takeRoot()
-	for range 6 {
+	for round := range 8 {
 		g.decide()
 		out := g.render()
-		schema, findings := ParseSchema(".env.schema", out)
-		if schema.Name == "" || len(out) > maxSchema {
+		if len(out) > maxSchema {
 			return nil, errs.New(errs.Usage, "the schema would be larger than 4 MiB").WithHint("name fewer files")
 		}
+		schema, findings := ParseSchema(".env.schema", out)
 		if len(findings) == 0 && !g.misfits(schema) {
 			return out, nil
 		}
-		g.takeBack(schema, findings)
+		for _, f := range findings {
+			g.takeBack(f.Line)
+		}
+		if round > 3 { // a decorator that does not end takes others with it
+			g.noRoot = true
+			for key := range g.keys {
+				g.plain[key]++
+			}
+		}
 	}
 	return nil, errs.New(errs.Failure, "no schema could be made of %s that the parser accepts", joinNames(g.sources)).
 		WithHint("take the decorators out of its comments and try again")
 }
 
-// takeBack uses less of what is known of the variables that findings stand at.
-func (g *inferrer) takeBack(s *Schema, findings []Finding) {
-	for _, f := range findings {
-		var at *Item
-		for _, it := range s.Items {
-			if at = it; it.Pos.Line >= f.Line {
-				break
-			}
-		}
-		if at == nil || f.Line < g.firstLine(s) {
-			g.noRoot = true
-			continue
-		}
-		g.plain[at.Key]++
-	}
-}
-
-// firstLine is the line at which the header has ended for sure.
-func (g *inferrer) firstLine(s *Schema) int {
-	for _, d := range s.Header {
-		if d.Pos.Line > 0 {
-			return s.Header[len(s.Header)-1].Pos.Line + 1
+// takeBack uses less of what is known of the variable at a line, or of the header.
+func (g *inferrer) takeBack(line int) {
+	for key, last := range g.lastLine {
+		if line <= last && line >= g.firstLine[key] {
+			g.plain[key]++
+			return
 		}
 	}
-	return 0
+	g.noRoot = true
 }
 
 // misfits takes back the types that the sources' own values do not have.

@@ -140,6 +140,13 @@ func (g *inferrer) render() []byte {
 	var b bytes.Buffer
 	base := g.defaults()
 	headed := g.into != nil
+	g.firstLine, g.lastLine = map[string]int{}, map[string]int{}
+	line, counted := 1, 0
+	here := func() int {
+		line += bytes.Count(b.Bytes()[counted:], []byte("\n"))
+		counted = b.Len()
+		return line
+	}
 	for i, block := range g.blocks {
 		if !headed && !(i == 0 && block.kind == BlockComment && !g.headless()) {
 			if i > 0 {
@@ -153,7 +160,9 @@ func (g *inferrer) render() []byte {
 		}
 		switch block.kind {
 		case BlockItem:
+			g.firstLine[block.item.key] = here()
 			g.renderItem(&b, block.item, base)
+			g.lastLine[block.item.key] = here() - 1
 		case BlockDivider:
 			b.WriteString(g.scrubLine(0, block.lines[0]) + "\n")
 		default:

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"github.com/opsctl/opsctl/internal/atomicfile"
+	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+// envTypesFlags are the flags of env types.
+type envTypesFlags struct {
+	schema, out  string
+	check, force bool
+}
+
+func newEnvTypesCmd(a *app) *cobra.Command {
+	var f envTypesFlags
+	cmd := &cobra.Command{
+		Use:   "types",
+		Short: "Render a typed TypeScript module from the schema",
+		Long: `Render a TypeScript module from the schema: an object env with a typed property for
+each variable. The module imports nothing; process.env needs @types/node, which a
+Next.js app has.
+
+A property reads process.env when it is used, and accepts what opsctl env check
+accepts: numbers, ports and durations (in milliseconds, or the unit of output=)
+become numbers, yes and 0 booleans, an enum a union of its words, an array a
+readonly list. What is missing or wrong throws an error with the variable's name
+and never its value. A variable that is required in some environments only is
+"| undefined" and throws in those.
+
+Variables without NEXT_PUBLIC_ throw in the browser. NEXT_PUBLIC_ ones are written
+out as process.env.NAME, where Next.js puts their values in at build time. A build
+that has no secrets sets SKIP_ENV_VALIDATION=1: what is missing is undefined then.
+
+With --check the file is compared instead, and exit status 3 says that it is
+stale.`,
+		Example: `  opsctl env types --out src/env.ts
+  opsctl env types --out src/env.ts --check    # in CI
+  opsctl env types > env.ts`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.envTypes(f) },
+	}
+	cmd.Flags().StringVar(&f.schema, "schema", "", "schema `file` (default: env.schema of opsctl.yaml, .env.schema)")
+	cmd.Flags().StringVarP(&f.out, "out", "o", "", "write this `file` instead of standard output")
+	cmd.Flags().BoolVar(&f.check, "check", false, "compare with the file of --out; exit 3 and print the diff when it is stale")
+	cmd.Flags().BoolVar(&f.force, "force", false, "replace a file that opsctl did not generate")
+	return cmd
+}
+
+func (a *app) envTypes(f envTypesFlags) error {
+	if f.check && f.out == "" {
+		return errs.New(errs.Usage, "--check needs a file to compare with").WithHint("name it: opsctl env types --check --out src/env.ts")
+	}
+	dir, path, err := a.envPaths(f.schema)
+	if err != nil {
+		return err
+	}
+	schema, findings, err := envcheck.LoadSchema(dir, path, a.global.Env, envcheck.ReadRegular)
+	if err != nil {
+		return err
+	}
+	for _, finding := range findings {
+		at := fmt.Sprintf("%s:%d:%d", filepath.Join(dir, finding.File), finding.Line, finding.Col)
+		if finding.Level == envcheck.Error {
+			return errs.New(errs.Usage, "%s: %s", at, finding.Message).WithHint("opsctl env check lists every mistake of the schema")
+		}
+	}
+	if schema.FromExample() && !a.global.Quiet {
+		a.io.Warn("%s is no schema: every variable is a text; opsctl env schema makes one of it", filepath.Join(dir, schema.Name))
+	}
+	want, err := envcheck.RenderTypeScript(schema)
+	if err != nil {
+		return err
+	}
+	if f.out == "" {
+		if a.global.JSON {
+			return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.env.types/v1", "variables": len(schema.Items), "text": string(want)})
+		}
+		_, err = a.io.Out.Write(want)
+		return err
+	}
+	return a.putTypes(f, len(schema.Items), want)
+}
+
+// putTypes compares the module with the file or writes it there.
+func (a *app) putTypes(f envTypesFlags, variables int, want []byte) error {
+	have, err := envcheck.ReadRegular(f.out)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return errs.Wrap(err, errs.Usage, "read %s", f.out)
+	}
+	fresh := !missing && bytes.Equal(have, want)
+	foreign := !missing && !bytes.HasPrefix(have, []byte(envcheck.TypeScriptHead))
+	change := (f.check || a.global.DryRun) && !fresh
+	switch {
+	case a.global.JSON: // stdout is one object
+	case change:
+		if _, err := a.io.Out.Write(diff.Diff(f.out, have, f.out+" (from the schema)", want)); err != nil {
+			return err
+		}
+	case f.check:
+		fmt.Fprintf(a.io.Out, "%s %s is up to date\n", ui.OK, f.out)
+	}
+	written := false
+	if !f.check && !a.global.DryRun && !fresh {
+		if foreign && !f.force {
+			return errs.New(errs.Conflict, "%s is there already, and opsctl did not generate it", f.out).
+				WithHint("name another file, or replace it with --force")
+		}
+		if err := atomicfile.Write(f.out, want, 0o644); err != nil {
+			return errs.Wrap(err, errs.Failure, "write %s", f.out).WithHint("the folder has to be there")
+		}
+		written = true
+	}
+	if a.global.JSON {
+		if err := ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.env.types/v1", "file": f.out, "variables": variables, "up_to_date": fresh || written, "written": written}); err != nil {
+			return err
+		}
+	}
+	switch {
+	case f.check && !fresh:
+		return errs.New(errs.CheckFailed, "%s is stale", f.out).WithHint("run: opsctl env types --out %s", f.out)
+	case a.global.DryRun && !f.check && !a.global.Quiet:
+		fmt.Fprintln(a.io.Err, ui.Faint("dry run: nothing was written"))
+	case !f.check && !a.global.Quiet:
+		fmt.Fprintf(a.io.Err, "%s %s: %s\n", ui.OK, f.out, ui.Count(int64(variables), "variable"))
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+// Generated from .env.schema by `opsctl env types`. Edit the schema, not this file.
+/* eslint-disable */
+
+/**
+ * The environment. A variable is read and checked when it is used, so that a
+ * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
+ * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are there.
+ */
+export interface Env {
+  /**
+   * Runtime mode. Next.js sets it itself: development for next dev, production for next build/start.
+   */
+  readonly NODE_ENV: "development" | "production" | "test";
+  /**
+   * Primary database. Use the pooled URL at runtime and the direct one for migrations.
+   * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+   */
+  readonly DATABASE_URL: string;
+  /**
+   * Throw-away database for integration tests; its schema is dropped between runs.
+   * Required in test.
+   */
+  readonly TEST_DATABASE_URL: string | undefined;
+  readonly REDIS_URL: string;
+  /**
+   * Public base URL, no trailing slash; inlined into the browser bundle at build time.
+   */
+  readonly NEXT_PUBLIC_APP_URL: string;
+  /**
+   * @see https://clerk.com/docs/deployments/clerk-environment-variables
+   */
+  readonly NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: string;
+  readonly CLERK_SECRET_KEY: string;
+  /**
+   * Signing secret of the Clerk webhook endpoint (Svix format).
+   * Required in production.
+   */
+  readonly CLERK_WEBHOOK_SECRET: string | undefined;
+  /**
+   * Required in production.
+   */
+  readonly SENTRY_DSN: string | undefined;
+  /**
+   * Build-time only: uploads source maps from CI.
+   */
+  readonly SENTRY_AUTH_TOKEN: string | undefined;
+}
+
+declare global {
+  namespace NodeJS {
+    interface ProcessEnv {
+      DATABASE_URL?: string | undefined;
+      TEST_DATABASE_URL?: string | undefined;
+      REDIS_URL?: string | undefined;
+      NEXT_PUBLIC_APP_URL?: string | undefined;
+      NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY?: string | undefined;
+      CLERK_SECRET_KEY?: string | undefined;
+      CLERK_WEBHOOK_SECRET?: string | undefined;
+      SENTRY_DSN?: string | undefined;
+      SENTRY_AUTH_TOKEN?: string | undefined;
+    }
+  }
+}
+
+export const env: Env = Object.freeze({
+  get NODE_ENV() {
+    return required("NODE_ENV", process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const));
+  },
+  get DATABASE_URL() {
+    server("DATABASE_URL");
+    return required("DATABASE_URL", process.env.DATABASE_URL, urlKind({ matches: regex("^postgres(ql)?://", "") }));
+  },
+  get TEST_DATABASE_URL() {
+    server("TEST_DATABASE_URL");
+    return when(holds(forEnv(ref("NODE_ENV"), "test"), true), "TEST_DATABASE_URL", process.env.TEST_DATABASE_URL, urlKind({ matches: regex("^postgres(ql)?://", "") }));
+  },
+  get REDIS_URL() {
+    server("REDIS_URL");
+    return required("REDIS_URL", process.env.REDIS_URL, urlKind({ matches: regex("^rediss?://", "") }));
+  },
+  get NEXT_PUBLIC_APP_URL() {
+    return required("NEXT_PUBLIC_APP_URL", process.env.NEXT_PUBLIC_APP_URL, urlKind({ noTrailingSlash: true, matches: (forEnv(ref("NODE_ENV"), "production") ? regex("^https://", "") : regex("^https?://", "")) }));
+  },
+  get NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY() {
+    return required("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", process.env.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY, stringKind({ matches: regex("^pk_(test|live)_[A-Za-z0-9+/_-]+={0,2}$", "") }));
+  },
+  get CLERK_SECRET_KEY() {
+    server("CLERK_SECRET_KEY");
+    return required("CLERK_SECRET_KEY", process.env.CLERK_SECRET_KEY, secretKind(stringKind({ matches: regex("^sk_(test|live)_[A-Za-z0-9]+$", "") }), true, false));
+  },
+  get CLERK_WEBHOOK_SECRET() {
+    server("CLERK_WEBHOOK_SECRET");
+    return when(holds(forEnv(ref("NODE_ENV"), "production"), true), "CLERK_WEBHOOK_SECRET", process.env.CLERK_WEBHOOK_SECRET, secretKind(stringKind({ minLength: 20, startsWith: "whsec_" }), true, false));
+  },
+  get SENTRY_DSN() {
+    server("SENTRY_DSN");
+    return when(holds(forEnv(ref("NODE_ENV"), "production"), true), "SENTRY_DSN", process.env.SENTRY_DSN, urlKind({ matches: regex("^https://[0-9a-f]+@", "") }));
+  },
+  get SENTRY_AUTH_TOKEN() {
+    server("SENTRY_AUTH_TOKEN");
+    return optional("SENTRY_AUTH_TOKEN", process.env.SENTRY_AUTH_TOKEN, secretKind(stringKind({ startsWith: "sntrys_" }), true, false));
+  },
+});
+
+const refs: Readonly<Record<string, () => unknown>> = {
+  "NODE_ENV": () => coerced(process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const)),
+};
+
+/** What is wrong with a value, in words that do not hold it. */
+class Problem extends Error {}
+
+/** How a type brings a value into its form, and checks that form. */
+interface Kind<T> {
+  coerce(value: unknown): T | undefined;
+  check(value: T): void;
+  readonly takesNull?: true;
+}
+
+function bad(problem: string): never {
+  throw new Problem(problem);
+}
+
+function fail(key: string, problem: string): never {
+  throw new Error(key + " " + problem + " (see .env.schema)");
+}
+
+function server(key: string): void {
+  if ("window" in globalThis && !("Deno" in globalThis)) {
+    fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
+  }
+}
+
+/** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
+function skipped(): boolean {
+  const flag = process.env["SKIP_ENV_VALIDATION"];
+  return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
+}
+
+function optional<T>(key: string, value: unknown, kind: Kind<T>): T | undefined {
+  if (isEmpty(value)) return undefined;
+  try {
+    const out = kind.coerce(value);
+    if (out !== undefined) kind.check(out);
+    return out;
+  } catch (problem) {
+    if (problem instanceof Problem) fail(key, problem.message);
+    throw problem;
+  }
+}
+
+function required<T>(key: string, value: unknown, kind: Kind<T>): T {
+  const out = optional(key, value, kind);
+  if (out === undefined && !skipped()) fail(key, value === undefined ? "is required but not set" : "is required but empty");
+  return out as T;
+}
+
+function when<T>(condition: boolean, key: string, value: unknown, kind: Kind<T>): T | undefined {
+  return condition ? required(key, value, kind) : optional(key, value, kind);
+}
+
+/** The condition of @required or, with not, of @optional. */
+function holds(condition: unknown, byDefault: boolean, not = false): boolean {
+  return condition === undefined ? byDefault : Boolean(condition) !== not;
+}
+
+function ref(key: string): unknown {
+  return refs[key]?.();
+}
+
+function forEnv(current: unknown, ...names: readonly unknown[]): boolean {
+  return names.some((name) => text(name) === text(current));
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === "";
+}
+
+function text(value: unknown): string {
+  return value === undefined || value === null ? "" : String(value);
+}
+
+function regex(pattern: unknown, flags: string): RegExp {
+  return new RegExp(text(pattern), flags);
+}
+
+function regexLiteral(pattern: string): RegExp | undefined {
+  const literal = /^\/(.+)\/([dgimsuvy]*)$/.exec(pattern);
+  try {
+    return literal ? new RegExp(literal[1] ?? "", literal[2]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A value in the form of its type; one that does not fit stays as it is. */
+function coerced(value: unknown, kind: Kind<unknown>): unknown {
+  if (isEmpty(value)) return value;
+  try {
+    return kind.coerce(value);
+  } catch (problem) {
+    if (problem instanceof Problem) return value;
+    throw problem;
+  }
+}
+
+function checkLength(length: number, unit: string, is: unknown, min: unknown, max: unknown): void {
+  if (typeof is === "number" && length !== is) bad("has another number of " + unit + " than it must have");
+  if (typeof min === "number" && length < min) bad("has too few " + unit);
+  if (typeof max === "number" && length > max) bad("has too many " + unit);
+}
+
+function checkMatches(value: string, pattern: unknown): void {
+  let match = pattern;
+  if (typeof match === "string" && match !== "") {
+    try {
+      match = regexLiteral(match) ?? new RegExp(match);
+    } catch {
+      bad("is to match a pattern that is none");
+    }
+  }
+  if (match instanceof RegExp && !match.test(value)) bad("does not match its pattern");
+}
+
+interface StringOptions {
+  readonly minLength?: unknown;
+  readonly maxLength?: unknown;
+  readonly isLength?: unknown;
+  readonly startsWith?: unknown;
+  readonly endsWith?: unknown;
+  readonly matches?: unknown;
+  readonly toUpperCase?: unknown;
+  readonly toLowerCase?: unknown;
+}
+
+function stringKind(o: StringOptions): Kind<string> {
+  return {
+    takesNull: true,
+    coerce: (value) => (o.toLowerCase ? text(value).toLowerCase() : o.toUpperCase ? text(value).toUpperCase() : text(value)),
+    check: (value) => {
+      checkLength(value.length, "characters", o.isLength, o.minLength, o.maxLength);
+      if (!value.startsWith(text(o.startsWith))) bad("does not start as it must");
+      if (!value.endsWith(text(o.endsWith))) bad("does not end as it must");
+      checkMatches(value, o.matches);
+    },
+  };
+}
+
+interface URLOptions {
+  readonly prependHttps?: unknown;
+  readonly allowedDomains?: unknown;
+  readonly allowedProtocols?: unknown;
+  readonly noTrailingSlash?: unknown;
+  readonly matches?: unknown;
+}
+
+function parseURL(value: string): URL {
+  try {
+    return new URL(value);
+  } catch {
+    return bad("is not an absolute URL");
+  }
+}
+
+function urlKind(o: URLOptions): Kind<string> {
+  const list = (value: unknown): readonly string[] => (Array.isArray(value) ? value : [value]).map((item) => text(item).toLowerCase());
+  return {
+    coerce: (value) => (o.prependHttps && !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text(value)) ? "https://" : "") + text(value),
+    check: (value) => {
+      const url = parseURL(value);
+      const protocols = list(o.allowedProtocols).map((name) => name.replace(/:$/, ""));
+      if (Array.isArray(o.allowedProtocols) && !protocols.includes(url.protocol.slice(0, -1))) bad("has a scheme that is not allowed");
+      if (!isEmpty(o.allowedDomains) && !list(o.allowedDomains).some((name) => allowsHost(url, name.trim()))) bad("is a URL of a host that is not allowed");
+      if (o.noTrailingSlash && /^[^?#]*\/(?:[?#]|$)/.test(value)) bad("ends with a slash");
+      checkMatches(value, o.matches);
+    },
+  };
+}
+
+function allowsHost(url: URL, name: string): boolean {
+  try {
+    const allowed = new URL(url.protocol + "//" + name);
+    return allowed.hostname === url.hostname && (allowed.port === url.port || !/.:[0-9]+$/.test(name));
+  } catch {
+    return false;
+  }
+}
+
+function enumKind<T extends string | number | boolean>(members: readonly T[]): Kind<T> {
+  return {
+    coerce: (value) => members.find((member) => member === value) ?? members.find((member) => typeof value === "string" && String(member) === value) ?? bad("is not one of its values"),
+    check: () => {},
+  };
+}
+
+/** A secret is masked in logs only when it is a text of three characters or more. */
+function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<T> {
+  const visit = (value: unknown): void => {
+    if (typeof value === "object" && value !== null) Object.values(value).forEach(visit);
+    else if (typeof value === "string" && value !== "" && value.length < 3) bad("is too short for a secret");
+    else if (whole && (typeof value === "number" || typeof value === "boolean")) bad("holds elements that are no text, which are never masked in logs");
+  };
+  return {
+    coerce: kind.coerce,
+    check: (value) => {
+      kind.check(value);
+      if (condition && (whole || typeof value === "string")) visit(value);
+    },
+  };
+}

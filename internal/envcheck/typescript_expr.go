@@ -1,0 +1,237 @@
+package envcheck
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// expr translates an expression of the schema into one of TypeScript.
+func (g *tsModule) expr(n *Node) string {
+	if n == nil {
+		return "undefined"
+	}
+	switch n.Kind {
+	case NodeUndefined:
+		return "undefined"
+	case NodeNumber, NodeBool:
+		return member(n).text
+	case NodeArray:
+		return "[" + strings.Join(g.exprs(n.Args), ", ") + "]"
+	case NodeObject:
+		var members []string
+		for _, a := range n.Args {
+			members = append(members, tsString(a.Name)+": "+g.expr(a.Value))
+		}
+		return "{ " + strings.Join(members, ", ") + " }"
+	case NodeCall:
+		return g.call(n)
+	}
+	return tsString(n.Text)
+}
+
+func (g *tsModule) exprs(args []Arg) []string {
+	var out []string
+	for _, a := range args {
+		out = append(out, g.expr(a.Value))
+	}
+	return out
+}
+
+func (g *tsModule) call(n *Node) string {
+	if def, ok := functions[n.Text]; !ok || len(n.Args) < def.min {
+		return "undefined" // made elsewhere: it is in the environment, or it is missing
+	}
+	args := g.exprs(n.Args)
+	all := strings.Join(args, ", ")
+	switch n.Text {
+	case "ref":
+		name := refName(n)
+		if g.schema.Item(name) == nil {
+			return "undefined"
+		}
+		g.refs[name] = true
+		return g.use("ref") + "(" + tsString(name) + ")"
+	case "concat", "fallback", "isEmpty", "remap":
+		if n.Text == "remap" {
+			return g.remap(n)
+		}
+		return g.use(n.Text) + "(" + all + ")"
+	case "if":
+		if len(args) == 1 {
+			return "Boolean(" + args[0] + ")"
+		}
+		return "(" + args[0] + " ? " + args[1] + " : " + append(args, "undefined")[2] + ")"
+	case "ifs":
+		out := "undefined"
+		if len(args)%2 == 1 {
+			out = args[len(args)-1]
+		}
+		for i := len(args)/2*2 - 2; i >= 0; i -= 2 {
+			out = "(" + args[i] + " ? " + args[i+1] + " : " + out + ")"
+		}
+		return out
+	case "eq":
+		return g.use("same") + "(" + all + ")"
+	case "not":
+		return "!" + "(" + args[0] + ")"
+	case "forEnv":
+		g.refs[g.schema.CurrentEnv] = true
+		g.use("ref")
+		return g.use("forEnv") + "(ref(" + tsString(g.schema.CurrentEnv) + "), " + all + ")"
+	case "regex":
+		return g.use("regex") + "(" + args[0] + ", " + tsString(regexFlags(n)) + ")"
+	}
+	return "undefined"
+}
+
+// remap gives the results as pairs, then the default.
+func (g *tsModule) remap(n *Node) string {
+	var pairs []string
+	def := "undefined"
+	hasDef := false
+	rest := n.Args[1:]
+	for len(rest) > 0 {
+		switch {
+		case rest[0].Name != "":
+			pairs = append(pairs, "["+g.expr(rest[0].Value)+", "+tsString(rest[0].Name)+"]")
+			rest = rest[1:]
+		case len(rest) == 1:
+			def, hasDef = g.expr(rest[0].Value), true
+			rest = nil
+		default:
+			pairs = append(pairs, "["+g.expr(rest[0].Value)+", "+g.expr(rest[1].Value)+"]")
+			rest = rest[2:]
+		}
+	}
+	in := g.expr(n.Args[0].Value)
+	if !hasDef {
+		def = in
+	}
+	return g.use("remap") + "(" + in + ", [" + strings.Join(pairs, ", ") + "], " + def + ")"
+}
+
+// references is the table of the variables that expressions refer to, each in
+// the form that its type gives it.
+func (g *tsModule) references() string {
+	if len(g.refs) == 0 {
+		return ""
+	}
+	entries := map[string]string{}
+	for len(entries) < len(g.refs) { // a default may refer to further ones
+		for _, name := range slices.Sorted(maps.Keys(g.refs)) {
+			if _, done := entries[name]; !done {
+				entries[name] = g.reference(g.schema.Item(name))
+			}
+		}
+	}
+	var b strings.Builder
+	b.WriteString("\nconst refs: Readonly<Record<string, () => unknown>> = {\n")
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		b.WriteString("  " + tsString(name) + ": () => " + entries[name] + ",\n")
+	}
+	b.WriteString("};\n")
+	return b.String()
+}
+
+func (g *tsModule) reference(it *Item) string {
+	raw, def := tsEnv(it.Key), g.expr(it.Value)
+	if it.Type == nil || it.Type.Pos == (Pos{}) {
+		return g.use("unquoted") + "(" + raw + ") ?? " + def
+	}
+	return g.use("coerced") + "(" + raw + " ?? " + def + ", " + g.kind(it.Type) + ")"
+}
+
+// tsOptions are the options that each type's conversion takes; the others are of no consequence.
+var tsOptions = map[string][]string{
+	"string":   {"minLength", "maxLength", "isLength", "startsWith", "endsWith", "matches", "toUpperCase", "toLowerCase"},
+	"number":   {"min", "max", "isInt", "precision", "isDivisibleBy", "coerceToMinMaxRange"},
+	"url":      {"prependHttps", "allowedDomains", "allowedProtocols", "noTrailingSlash", "matches"},
+	"domain":   {"allowWildcard", "allowSingleLabel", "allowIp", "allowIpV6", "normalize", "matches"},
+	"email":    {"normalize"},
+	"port":     {"min", "max"},
+	"ip":       {"version", "normalize"},
+	"duration": {"output", "min", "max"},
+	"array":    {"separator", "format", "minLength", "maxLength", "isLength", "unique"},
+	"record":   {"entriesMinLength", "entriesMaxLength", "entriesIsLength"},
+}
+
+// kind is the expression that makes the conversion of a type.
+func (g *tsModule) kind(t *Type) string {
+	k := g.plainKind(t)
+	if t != nil && t.secret != nil && !(t.secret.Kind == NodeBool && t.secret.Text == "false") && t.secret.Kind != NodeUndefined {
+		whole := "false"
+		if compound(t) {
+			whole = "true"
+		}
+		return g.use("secretKind") + "(" + k + ", " + g.expr(t.secret) + ", " + whole + ")"
+	}
+	return k
+}
+
+func (g *tsModule) plainKind(t *Type) string {
+	if t == nil {
+		return g.use("stringKind") + "({})"
+	}
+	opts := "{}"
+	var given []string
+	for _, name := range tsOptions[t.Name] {
+		if n := t.Opts[name]; n != nil {
+			given = append(given, name+": "+g.optionOf(name, n))
+		}
+	}
+	if len(given) > 0 {
+		opts = "{ " + strings.Join(given, ", ") + " }"
+	}
+	switch t.Name {
+	case "enum":
+		var members []string
+		for _, n := range t.Values {
+			if n.Kind != NodeUndefined {
+				members = append(members, tsMember(n))
+			}
+		}
+		return g.use("enumKind") + "([" + strings.Join(members, ", ") + "] as const)"
+	case "array":
+		elem := "plainKind"
+		if t.Elem != nil {
+			elem = g.plainKind(t.Elem)
+		} else {
+			g.use(elem)
+		}
+		nested := "false"
+		if compound(t.Elem) {
+			nested = "true"
+		}
+		return g.use("arrayKind") + "(" + elem + ", " + opts + ", " + nested + ")"
+	case "record":
+		elem, key := g.use("anyKind"), "undefined"
+		if t.Elem != nil {
+			elem = g.plainKind(t.Elem)
+		}
+		if t.Key != nil {
+			key = g.plainKind(t.Key)
+		}
+		return g.use("recordKind") + "(" + elem + ", " + key + ", " + opts + ")"
+	case "simple-object":
+		return g.use("objectKind")
+	case "semver", "isoDate", "uuid", "md5", "boolean":
+		return g.use(t.Name + "Kind")
+	}
+	return g.use(t.Name+"Kind") + "(" + opts + ")"
+}
+
+// optionOf is an option's value; a pattern stands as it does between its quotes.
+func (g *tsModule) optionOf(name string, n *Node) string {
+	if name == "matches" && n.Kind == NodeCall && n.Text == "regex" && len(n.Args) > 0 {
+		return g.use("regex") + "(" + tsString(n.Args[0].Value.Raw) + ", " + tsString(regexFlags(n)) + ")"
+	}
+	return g.option(n)
+}
+
+func (g *tsModule) option(n *Node) string {
+	if n.Kind == NodeString {
+		return tsString(n.Raw)
+	}
+	return g.expr(n)
+}
