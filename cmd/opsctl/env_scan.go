@@ -41,7 +41,8 @@ read by their syntax: what stands in comments, strings or the text of JSX does n
 count, what a validator such as t3-env or pydantic asks for does. A read whose name
 cannot be known is an info. A variable that is only set, handed on or mentioned, in a
 compose file for instance, counts as used. Without DIR the folder of the schema is
-scanned, without what git ignores, node_modules, hidden folders and build output.
+scanned, without what git ignores, node_modules, hidden folders and build output; of
+folders that are only a part of it, what is unused is not told.
 
 A variable whose reads all have a default or a check, and one that only tests read,
 is a warning; with --tests what tests read has to be in the schema too. A key that
@@ -91,17 +92,17 @@ func (a *app) envScan(ctx context.Context, args []string, f envScanFlags) error 
 	if len(args) == 0 {
 		args = []string{dir}
 	}
-	used, shown, err := scanFolders(ctx, dir, args, schema, filepath.Dir(path))
+	used, err := scanFolders(ctx, dir, args, schema, filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	for _, n := range used.Notes {
-		a.io.Warn("%s: %s", shown(n.File), n.Message)
+		a.io.Warn("%s: %s", used.shown(n.File), n.Message)
 	}
 	if f.list {
-		return a.printUses(used, shown, f.format)
+		return a.printUses(used.Result, used.shown, f.format)
 	}
-	found := audit.Compare(schema, used, audit.Options{Tests: f.tests})
+	found := audit.Compare(schema, used.Result, audit.Options{Tests: f.tests, Partial: used.partial})
 	r := &envcheck.Report{
 		Files: []string{}, Unread: []string{}, Findings: []envcheck.Finding{}, Variables: len(schema.Items),
 		Silenced: found.Silenced, Keys: schema.Keys(), SchemaFile: inDir(dir, schema.Name), Strict: f.strict,
@@ -110,7 +111,7 @@ func (a *app) envScan(ctx context.Context, args []string, f envScanFlags) error 
 		if finding.Rule == audit.Unused {
 			finding.File = inDir(dir, finding.File)
 		} else {
-			finding.File = shown(finding.File)
+			finding.File = used.shown(finding.File)
 		}
 		r.Findings = append(r.Findings, finding)
 		switch finding.Level {
@@ -123,7 +124,7 @@ func (a *app) envScan(ctx context.Context, args []string, f envScanFlags) error 
 		}
 	}
 	r.OK = r.Errors == 0 && (!f.strict || r.Warnings == 0)
-	if err := a.printScan(r, used, f.format); err != nil {
+	if err := a.printScan(r, used.Result, f.format); err != nil {
 		return err
 	}
 	if !r.OK {
@@ -142,12 +143,19 @@ func (a *app) tellMistakes(findings []envcheck.Finding) {
 	}
 }
 
+// scannedFolders is what a scan of folders found.
+type scannedFolders struct {
+	*usage.Result
+	shown   func(string) string // how a file of the result is shown
+	partial bool                // the schema's folder is not among them as a whole
+}
+
 // scanFolders scans folders, which may be outside of the one of the schema: what is
-// shared in a monorepo often is. It gives, too, how a file of the result is shown.
-func scanFolders(ctx context.Context, dir string, folders []string, schema *envcheck.Schema, schemaDir string) (*usage.Result, func(string) string, error) {
+// shared in a monorepo often is.
+func scanFolders(ctx context.Context, dir string, folders []string, schema *envcheck.Schema, schemaDir string) (*scannedFolders, error) {
 	base, err := filepath.Abs(filepath.Join(dir, schemaDir))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	home, roots := base, make([]string, len(folders))
 	for i, folder := range folders {
@@ -155,10 +163,10 @@ func scanFolders(ctx context.Context, dir string, folders []string, schema *envc
 			folder = "."
 		}
 		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			return nil, nil, errs.New(errs.Usage, "%s is no folder", folder).WithHint("name the folders that hold the source")
+			return nil, errs.New(errs.Usage, "%s is no folder", folder).WithHint("name the folders that hold the source")
 		}
 		if roots[i], err = filepath.Abs(folder); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for !isBelow(base, roots[i]) {
 			base = filepath.Dir(base)
@@ -168,7 +176,7 @@ func scanFolders(ctx context.Context, dir string, folders []string, schema *envc
 	for _, root := range roots {
 		rel, err := filepath.Rel(base, root)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		o.Roots = append(o.Roots, filepath.ToSlash(rel))
 	}
@@ -184,19 +192,21 @@ func scanFolders(ctx context.Context, dir string, folders []string, schema *envc
 	}
 	used, err := usage.Scan(ctx, os.DirFS(base), o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	here, err := os.Getwd()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return used, func(name string) string {
+	out := &scannedFolders{Result: used, partial: !slices.ContainsFunc(roots, func(r string) bool { return isBelow(r, home) })}
+	out.shown = func(name string) string {
 		path := filepath.Join(base, filepath.FromSlash(name))
 		if rel, err := filepath.Rel(here, path); err == nil {
 			return rel
 		}
 		return path
-	}, nil
+	}
+	return out, nil
 }
 
 // outermost leaves out folders that are in others of the list.

@@ -357,12 +357,8 @@ func (c *collected) resolveGo() {
 	consts, wrappers := map[string]string{}, map[string]int{}
 	for _, f := range c.golang {
 		key := f.dir + "\x00" + strings.TrimSuffix(f.pkg, "_test") + "\x00"
-		for name, text := range f.consts {
-			consts[key+name] = text
-		}
-		for name, n := range f.wrappers {
-			wrappers[key+name] = n
-		}
+		keepLeast(consts, prefixed(key, f.consts))
+		keepLeast(wrappers, prefixed(key, f.wrappers))
 	}
 	for _, f := range c.golang {
 		key := f.dir + "\x00" + strings.TrimSuffix(f.pkg, "_test") + "\x00"
@@ -381,4 +377,12 @@ func (c *collected) resolveGo() {
 			c.dynamic = append(c.dynamic, *p.dynamic)
 		}
 	}
+}
+
+func prefixed[V any](prefix string, m map[string]V) map[string]V {
+	out := make(map[string]V, len(m))
+	for name, v := range m {
+		out[prefix+name] = v
+	}
+	return out
 }

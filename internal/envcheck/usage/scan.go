@@ -2,11 +2,13 @@ package usage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"strings"
@@ -105,7 +107,7 @@ func walkRoot(ctx context.Context, fsys fs.FS, root string, skip func(string) bo
 		case err != nil && name == root:
 			return errs.Wrap(err, errs.Usage, "read the source").WithHint("name a folder that exists and can be read")
 		case err != nil:
-			return nil // a folder that cannot be read: what is in it is nobody's source here
+			return nil //nolint:nilerr // a folder that cannot be read: what is in it is nobody's source here
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case e.IsDir():
@@ -166,8 +168,8 @@ type file struct {
 	src   string
 	test  bool
 	known map[string]bool
-	lines []int        // offset of each line, made when first needed
-	seen  map[int]bool // offsets of uses
+	lines []int           // offset of each line, made when first needed
+	seen  map[int]bool    // offsets of uses
 	weak  map[string]bool // names that are read or mentioned
 	count int
 }
@@ -300,15 +302,9 @@ func merge(parts []*collected) *Result {
 		all.calls = append(all.calls, p.calls...)
 		all.files += p.files
 		all.bytes += p.bytes
-		for n := range p.packages {
-			all.packages[n] = true
-		}
-		for n := range p.inlined {
-			all.inlined[n] = true
-		}
-		for n, arg := range p.wrappers {
-			all.wrappers[n] = arg
-		}
+		maps.Copy(all.packages, p.packages)
+		maps.Copy(all.inlined, p.inlined)
+		keepLeast(all.wrappers, p.wrappers)
 	}
 	all.resolveCalls()
 	all.resolveGo()
@@ -322,6 +318,16 @@ func merge(parts []*collected) *Result {
 		r.Notes = append(r.Notes, Note{File: ".", Message: fmt.Sprintf("only the first %d uses are listed", maxTotal)})
 	}
 	return r
+}
+
+// keepLeast merges maps. Of two values for one key, of two files, the lesser one stays,
+// so that the order of the files does not matter.
+func keepLeast[V cmp.Ordered](to, from map[string]V) {
+	for key, v := range from {
+		if old, ok := to[key]; !ok || v < old {
+			to[key] = v
+		}
+	}
 }
 
 // isTest tells whether a file is a test by its name or folder.

@@ -116,7 +116,7 @@ func TestComponents(t *testing.T) {
 			if len(got) != len(strings.Fields(tt.want)) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
-			for _, w := range strings.Fields(tt.want) {
+			for w := range strings.FieldsSeq(tt.want) {
 				if !strings.Contains(fmt.Sprint(got), w) {
 					t.Errorf("got %s, want %s", got, tt.want)
 				}

@@ -27,6 +27,8 @@ const (
 // Options say how to compare.
 type Options struct {
 	Tests bool // what tests read has to be in the schema too
+	// Partial says that not all of the source was scanned: what is unused is not known then.
+	Partial bool
 }
 
 // Result is what a comparison found.
@@ -42,7 +44,9 @@ func Compare(schema *envcheck.Schema, used *usage.Result, o Options) Result {
 		c.byName[u.Name] = append(c.byName[u.Name], u)
 	}
 	c.undeclared()
-	c.unused()
+	if !o.Partial {
+		c.unused()
+	}
 	c.client()
 	c.dynamic()
 	return Result{Findings: envcheck.SortFindings(c.findings), Silenced: c.silenced}

@@ -49,6 +49,7 @@ func TestCompare(t *testing.T) {
 		{"what the system sets", "", map[string]string{"a.ts": "process.env.NODE_ENV; process.env.PORT; process.env.FLY_REGION; import.meta.env.DEV"}, Options{}, nil},
 		{"DEV is Vite's only in import.meta", "", map[string]string{"a.ts": "process.env.DEV"}, Options{}, []string{"a.ts:1:13 error scan-undeclared DEV"}},
 		{"unused", "A=\n\nB=\n", map[string]string{"a.ts": "process.env.A // B"}, Options{}, []string{".env.schema:3:1 warning scan-unused B"}},
+		{"unused is not known from a part", "A=\n", map[string]string{"a.ts": ""}, Options{Partial: true}, nil},
 		{"used without being read", "A=\nB=\nC=\n", map[string]string{"compose.yml": "x: ${A}", "a.ts": "const names = ['B']", "deploy.sh": "echo $C"}, Options{}, nil},
 		{"the schema's own reference", "A=x\nB=\"${A}/b\"\n", map[string]string{"a.ts": "process.env.B"}, Options{}, nil},
 		{"@auditIgnore", "# @auditIgnore\nA=\n", map[string]string{"a.ts": ""}, Options{}, nil},
