@@ -6,7 +6,6 @@ import (
 	"go/scanner"
 	"go/token"
 	"path"
-	"reflect"
 	"strconv"
 	"strings"
 )
@@ -293,40 +292,6 @@ func (g *golangFile) expand(e ast.Expr) {
 	})
 }
 
-// tags reads the tags of a struct: env:"X,required" and envconfig:"X".
-func (g *golangFile) tags(s *ast.StructType) {
-	for _, field := range s.Fields.List {
-		if field.Tag == nil {
-			continue
-		}
-		text, err := strconv.Unquote(field.Tag.Value)
-		if err != nil {
-			continue
-		}
-		tag := reflect.StructTag(text)
-		for _, key := range []string{"env", "envconfig"} {
-			value, ok := tag.Lookup(key)
-			names, options, _ := strings.Cut(value, ",")
-			if !ok || !isUpper(names) {
-				continue
-			}
-			u := Use{Name: names, Form: "tag " + key}
-			for _, d := range []string{"envDefault", "default", "env-default"} {
-				if _, has := tag.Lookup(d); has {
-					u.Optional = true
-				}
-			}
-			u.Optional = u.Optional || strings.Contains(options, "default=")
-			u.Asserted = !u.Optional && (strings.Contains(options, "required") || strings.Contains(options, "notEmpty") || tag.Get("required") == "true")
-			at := g.offset(field.Tag)
-			if n := strings.Index(field.Tag.Value, key+`:"`+names); n >= 0 {
-				at += n + len(key) + 2
-			}
-			g.use(u, at)
-		}
-	}
-}
-
 // goTokens finds calls in a file that does not parse.
 func (f *file) goTokens() {
 	var s scanner.Scanner
@@ -350,39 +315,4 @@ func (f *file) goTokens() {
 		}
 		last = [4]string{last[1], last[2], last[3], text}
 	}
-}
-
-// resolveGo explains what one file of a package uses by what others have.
-func (c *collected) resolveGo() {
-	consts, wrappers := map[string]string{}, map[string]int{}
-	for _, f := range c.golang {
-		key := f.dir + "\x00" + strings.TrimSuffix(f.pkg, "_test") + "\x00"
-		keepLeast(consts, prefixed(key, f.consts))
-		keepLeast(wrappers, prefixed(key, f.wrappers))
-	}
-	for _, f := range c.golang {
-		key := f.dir + "\x00" + strings.TrimSuffix(f.pkg, "_test") + "\x00"
-		for _, p := range f.pending {
-			if p.callee != "" {
-				if n, ok := wrappers[key+p.callee]; ok && n < len(p.args) && p.args[n].Name != "" {
-					c.uses = append(c.uses, p.args[n])
-				}
-				continue
-			}
-			if text := consts[key+p.name]; text != "" {
-				p.use.Name = text
-				c.uses = append(c.uses, p.use)
-				continue
-			}
-			c.dynamic = append(c.dynamic, *p.dynamic)
-		}
-	}
-}
-
-func prefixed[V any](prefix string, m map[string]V) map[string]V {
-	out := make(map[string]V, len(m))
-	for name, v := range m {
-		out[prefix+name] = v
-	}
-	return out
 }

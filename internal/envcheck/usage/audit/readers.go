@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -16,6 +17,11 @@ type known struct {
 
 // knownVariables says who. It is kept to what is sure: each entry silences a finding.
 func knownVariables() []known {
+	return slices.Concat(ofSystems(), ofPlatforms(), ofLibraries())
+}
+
+// ofSystems are those of runtimes, shells and servers.
+func ofSystems() []known {
 	return []known{
 		{name: "NODE_ENV", who: "Node.js frameworks", sets: true},
 		{name: "PORT", who: "the platform and the server", sets: true},
@@ -61,6 +67,12 @@ func knownVariables() []known {
 		{name: "GOOGLE_APPLICATION_CREDENTIALS", who: "Google's clients"},
 		{name: "OTEL_*", who: "OpenTelemetry"},
 		{name: "COMPOSE_*", who: "docker compose"},
+	}
+}
+
+// ofPlatforms are those of hosts and CI.
+func ofPlatforms() []known {
+	return []known{
 		{name: "OPSCTL_*", who: "opsctl", sets: true},
 		{name: "FLY_*", who: "Fly.io", sets: true},
 		{name: "RAILWAY_*", who: "Railway", sets: true},
@@ -70,7 +82,12 @@ func knownVariables() []known {
 		{name: "GITHUB_REPOSITORY", who: "GitHub", sets: true}, {name: "GITHUB_WORKSPACE", who: "GitHub", sets: true}, {name: "GITHUB_OUTPUT", who: "GitHub", sets: true},
 		{name: "KUBERNETES_*", who: "Kubernetes", sets: true},
 		{name: "SOURCE_VERSION", who: "the platform's build", sets: true},
+	}
+}
 
+// ofLibraries are those that a package reads by itself.
+func ofLibraries() []known {
+	return []known{
 		{name: "SENTRY_*", who: "Sentry's SDK and sentry-cli", pkg: "@sentry/"},
 		{name: "DATABASE_URL", who: "Prisma", pkg: "prisma"}, {name: "DATABASE_URL", who: "Prisma", pkg: "@prisma/"},
 		{name: "DIRECT_URL", who: "Prisma", pkg: "prisma"}, {name: "SHADOW_DATABASE_URL", who: "Prisma", pkg: "prisma"},
