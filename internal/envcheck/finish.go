@@ -20,6 +20,9 @@ func (p *schemaParser) finish() {
 			it.Type = inferType(it.Value)
 		}
 		p.checkNode(it.Value, it.Key)
+		if n := patternResult(it.Value); n != nil {
+			p.report(n.Pos, "schema-function", Error, it.Key, "a pattern is no value", "use regex() as a match of remap(), or as matches= of a type")
+		}
 	}
 	for _, it := range p.schema.Items { // once all types are known
 		p.conditions(it)

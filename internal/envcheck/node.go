@@ -88,6 +88,50 @@ func outcome(n *Node) string {
 	return ""
 }
 
+// results lists the arguments of a call of which one becomes its value.
+func results(n *Node) []Arg {
+	switch n.Text {
+	case "fallback":
+		return n.Args
+	case "if":
+		if len(n.Args) > 1 {
+			return n.Args[1:min(3, len(n.Args))]
+		}
+	case "ifs", "remap":
+		first := 1
+		if n.Text == "remap" {
+			first = 2
+		}
+		var out []Arg
+		for i := first; i < len(n.Args); i += 2 {
+			out = append(out, n.Args[i])
+		}
+		if last := len(n.Args) - 1; last >= first-1 && (last-first)%2 != 0 {
+			return append(out, n.Args[last]) // the default
+		} else if n.Text == "remap" {
+			return append(out, n.Args[0]) // what matches nothing stays
+		}
+		return out
+	}
+	return nil
+}
+
+// patternResult finds a regex() that may become the value of an expression.
+func patternResult(n *Node) *Node {
+	if n == nil || n.Kind != NodeCall {
+		return nil
+	}
+	if n.Text == "regex" {
+		return n
+	}
+	for _, a := range results(n) {
+		if p := patternResult(a.Value); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 // notBool reports an expression that is, in one of its branches, neither true
 // nor false nor undefined.
 func notBool(n *Node, s *Schema) bool {
@@ -97,36 +141,16 @@ func notBool(n *Node, s *Schema) bool {
 	if n.Kind != NodeCall {
 		return true
 	}
-	bad := func(args []Arg) bool {
-		return slices.ContainsFunc(args, func(a Arg) bool { return notBool(a.Value, s) })
-	}
 	switch n.Text {
 	case "ref":
 		it := s.Item(refName(n))
 		return it != nil && it.Type != nil && it.Type.Name != "boolean"
 	case "concat", "regex":
 		return true
-	case "fallback":
-		return bad(n.Args)
-	case "if":
-		return len(n.Args) > 1 && bad(n.Args[1:min(3, len(n.Args))])
-	case "ifs":
-		for i := 1; i < len(n.Args); i += 2 {
-			if notBool(n.Args[i].Value, s) {
-				return true
-			}
-		}
-		return len(n.Args)%2 == 1 && notBool(n.Args[len(n.Args)-1].Value, s)
 	case "remap":
-		if len(n.Args) < 3 || n.Args[len(n.Args)-1].Name != "" {
-			return true
+		if len(n.Args) > 1 && n.Args[len(n.Args)-1].Name != "" {
+			return true // named results are texts
 		}
-		for i := 2; i < len(n.Args); i += 2 {
-			if notBool(n.Args[i].Value, s) {
-				return true
-			}
-		}
-		return notBool(n.Args[len(n.Args)-1].Value, s) && len(n.Args)%2 == 0 || len(n.Args)%2 == 1 && notBool(n.Args[0].Value, s)
 	}
-	return false
+	return slices.ContainsFunc(results(n), func(a Arg) bool { return notBool(a.Value, s) })
 }

@@ -14,7 +14,7 @@ func (p *schemaParser) item(end int) {
 	for isGap(t[start]) {
 		start++
 	}
-	if rest, ok := strings.CutPrefix(t[start:end], "export "); ok && !strings.HasPrefix(strings.TrimLeft(rest, " \t"), "=") {
+	if rest, ok := strings.CutPrefix(t[start:end], "export "); ok {
 		start = end - len(strings.TrimLeft(rest, " \t"))
 	}
 	keyEnd := start

@@ -52,8 +52,7 @@ func isISODate(v string) bool { return checkISODate(v).msg == "" }
 
 // checkISODate also warns of a day that no calendar has.
 func checkISODate(v string) problem {
-	digits := strings.TrimLeft(v, "+-")
-	if !isoDatePattern()(v) || len(digits) == 6 && strings.Trim(digits, "0123456789") == "" {
+	if !isoDatePattern()(v) || yearMonth(strings.TrimLeft(v, "+-")) {
 		return bad("is not an ISO date", "")
 	}
 	if len(v) >= 10 && v[4] == '-' && v[7] == '-' {
@@ -62,6 +61,12 @@ func checkISODate(v string) problem {
 		}
 	}
 	return problem{}
+}
+
+// yearMonth reports six digits at the beginning, which could be a year and a
+// month or a short date.
+func yearMonth(v string) bool {
+	return len(v) >= 6 && strings.Trim(v[:6], "0123456789") == "" && (len(v) == 6 || !isWord(v[6]))
 }
 
 func (e *evaluator) checkIP(t *Type, v string) problem {

@@ -39,6 +39,11 @@ func stricterSchema(c varlockCase, f Finding) string {
 	case f.Rule == "schema-conflict" && strings.Contains(f.Message, "cannot be sensitive"):
 		// A number that is a secret in some environments; varlock reports it only in those.
 		return "a secret that cannot be masked, in some environment"
+	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "if() has "):
+		return "an argument that varlock ignores"
+	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "a pattern is no value"):
+		// if(forEnv(production), regex("a"), b): varlock reports it in production only.
+		return "a pattern as a value, in some environment"
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "forEnv() needs @currentEnv"):
 		// varlock reports it where the value is asked for, opsctl whether or not it is.
 		return "forEnv() without an environment"
@@ -75,15 +80,13 @@ func causedElsewhere(msg string) bool {
 var wholeNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
 
 // stricterValue says why opsctl finds a value invalid that varlock takes.
-func stricterValue(c varlockCase, i int, key string, f Finding) string {
+func stricterValue(c varlockCase, key string, f Finding) string {
 	s, err := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
 	it := s.Item(key)
 	if it == nil || it.Type == nil || len(err) > 1000 {
 		return ""
 	}
 	switch {
-	case bareEmpty(c, i, key):
-		return "KEY= in a file"
 	case strings.Contains(f.Message, "is not a number") || strings.Contains(f.Message, "is not a port number"):
 		// varlock takes the number with which a text begins: 3000abc is 3000.
 		return "a number with something after it"
@@ -96,10 +99,7 @@ func stricterValue(c varlockCase, i int, key string, f Finding) string {
 }
 
 // laxerValue says why opsctl takes a value that varlock finds invalid.
-func laxerValue(c varlockCase, i int, key string, errors []string) string {
-	if bareEmpty(c, i, key) { // what varlock finds invalid is the schema's own value, which does not reach the app
-		return "KEY= in a file"
-	}
+func laxerValue(c varlockCase, key string, errors []string) string {
 	_, findings := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
 	for _, f := range findings {
 		if f.Key == key && strings.Contains(f.Message, "not checkable here") && strings.Contains(errors[0], "must match regex") {
@@ -109,8 +109,9 @@ func laxerValue(c varlockCase, i int, key string, errors []string) string {
 	return ""
 }
 
-// otherValue says why a valid key may have another value than with varlock.
-func otherValue(c varlockCase, i int, key string, mine opsctlVerdict) string {
+// otherKey says why the verdict on a key, or its value, may differ: it is made
+// from a key that counts for something else in opsctl.
+func otherKey(c varlockCase, i int, key string, mine opsctlVerdict) string {
 	if bareEmpty(c, i, key) {
 		return "KEY= in a file"
 	}
@@ -119,7 +120,7 @@ func otherValue(c varlockCase, i int, key string, mine opsctlVerdict) string {
 	for k := 0; k < len(needs); k++ {
 		_, invalid := mine.invalid[needs[k]]
 		if it := s.Item(needs[k]); invalid || bareEmpty(c, i, needs[k]) {
-			return "made from a key on which opsctl is stricter"
+			return "made from such a key"
 		} else if it != nil && len(needs) < 1000 {
 			needs = append(needs, it.needs()...)
 		}

@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -310,21 +311,21 @@ func compareKeys(c varlockCase, i int, mine opsctlVerdict, theirs varlockAnswer,
 		case invalid && len(errors) > 0:
 			tally["key invalid for both"]++
 		case invalid && len(want.Errors) == 0:
-			why := stricterValue(c, i, key, finding)
+			why := cmp.Or(otherKey(c, i, key, mine), stricterValue(c, key, finding))
 			if tally["opsctl is stricter: "+why]++; why == "" {
 				differ(key, "opsctl finds it invalid (%s: %s), varlock does not", finding.Rule, finding.Message)
 			}
 		case mine.other[key]:
 			tally["key with an error of another rule"]++
 		case !invalid && len(errors) > 0:
-			if why := laxerValue(c, i, key, errors); why != "" {
+			if why := cmp.Or(otherKey(c, i, key, mine), laxerValue(c, key, errors)); why != "" {
 				tally["opsctl is laxer: "+why]++
 				continue
 			}
 			differ(key, "varlock finds it invalid (%q), opsctl does not", errors)
 		case !invalid && len(want.Errors) == 0:
 			if got := mine.values[key]; (got == nil) != (want.Value == nil) || got != nil && *got != *want.Value {
-				if why := otherValue(c, i, key, mine); why != "" {
+				if why := otherKey(c, i, key, mine); why != "" {
 					tally["other value: "+why]++
 					continue
 				}

@@ -218,7 +218,8 @@ func validPunycode(code string) bool {
 		count++
 		bias = adaptBias(i-old, count, old == 0)
 		n += i / count
-		if i = i%count + 1; n > unicode.MaxRune {
+		i = i%count + 1
+		if r := rune(n); n > unicode.MaxRune || unicode.IsControl(r) || unicode.IsSpace(r) || unicode.IsUpper(r) {
 			return false
 		}
 	}
