@@ -109,7 +109,8 @@ func (d *drafter) commentLine(i int, trimmed string) int {
 	body := strings.TrimLeft(trimmed[1:], " \t")
 	if isMark(body) {
 		more := 0
-		for !balanced(body) && i+more+1 < len(d.lines) {
+		var open brackets
+		for open.scan(body); open.depth > 0 && more < maxMarkLines && i+more+1 < len(d.lines); open.scan(d.lines[i+more]) {
 			next := strings.TrimSpace(d.lines[i+more+1])
 			if !strings.HasPrefix(next, "#") {
 				break
@@ -166,7 +167,7 @@ func (d *drafter) unclosed(i int, rest string) int {
 	}
 	for j := i + 1; j < len(d.lines); j++ {
 		line := strings.TrimSpace(d.lines[j])
-		if !strings.HasPrefix(line, "#") {
+		if _, _, another := commentedOut(line); another || !strings.HasPrefix(line, "#") {
 			return 0
 		}
 		if strings.IndexByte(line, v[0]) >= 0 {
@@ -251,31 +252,38 @@ func isMark(body string) bool {
 	return known(name[:end], true) != 0 || known(name[:end], false) != 0
 }
 
-// balanced tells whether every bracket of a decorator line is closed; brackets in quotes do not count.
-func balanced(text string) bool {
-	depth, quote := 0, byte(0)
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+// maxMarkLines bounds how many lines the arguments of a decorator may take.
+const maxMarkLines = 200
+
+// brackets counts the open brackets of a decorator over its lines; those in quotes do not count.
+type brackets struct{ depth int }
+
+func (b *brackets) scan(line string) {
+	quote := byte(0)
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
 		case quote != 0 && c == '\\':
 			i++
 		case quote != 0:
-			if c == quote || c == '\n' {
+			if c == quote {
 				quote = 0
 			}
 		case strings.IndexByte("'\"`", c) >= 0:
 			quote = c
 		case c == '(' || c == '[' || c == '{':
-			depth++
+			b.depth++
 		case c == ')' || c == ']' || c == '}':
-			depth--
+			b.depth--
 		}
 	}
-	return depth <= 0
 }
 
 // commentedOut recognises "# KEY=value", the way to show an optional variable,
 // and not a sentence with an equals sign in it.
 func commentedOut(line string) (key, rest string, ok bool) {
+	if line == "" {
+		return "", "", false
+	}
 	body := strings.TrimLeft(line, "#")
 	body = strings.TrimPrefix(strings.TrimPrefix(body, " "), "export ")
 	key, rest, ok = strings.Cut(body, "=")

@@ -176,6 +176,12 @@ const scrubbed = "(hidden)"
 
 // line is a comment line without what looks like a secret in it.
 func (s *scrubber) line(line string) string {
+	if key, v, ok := commentedOut(line); ok { // another value of a variable
+		v = strings.Trim(strings.TrimSpace(v), "'\"`")
+		if v != "" && (s.strict || !exampleFit(key, v) && !isPlaceholder(v, secretName(key))) {
+			return "# " + key + "=" + scrubbed
+		}
+	}
 	if strings.Contains(line, "-----BEGIN") || strings.Contains(line, "-----END") {
 		return "# " + scrubbed
 	}

@@ -103,9 +103,9 @@ func TestInferKeepsSecrets(t *testing.T) {
 
 // Of a .env, which holds real values, only what cannot be secret is taken over.
 func TestInferTakesFewValuesFromEnv(t *testing.T) {
-	src := "NAME=hunter2\nPORT=4123\nDEBUG=true\nLOG_LEVEL=warn\nPIN_PORT=9\nCODE=1234\nURL=https://intern.example.com\nMAIL=me@example.com\nSINCE=2024-01-02\n# pw: hunter3\nLAST=1\n# hunter2 is the name\nEND=x1\n"
+	src := "NAME=hunter2\nPORT=4123\nDEBUG=true\nLOG_LEVEL=warn\nPIN_PORT=9\nCODE=1234\nURL=https://intern.example.com\nMAIL=me@example.com\nSINCE=2024-01-02\n# pw: hunter3\n# NAME=hunter4\nLAST=1\n# hunter2 is the name\nEND=x1\n"
 	schema := string(infer(t, ".env", []byte(src), nil).Schema)
-	for _, value := range []string{"hunter2", "hunter3", "1234", "intern.example.com", "me@", "2024"} {
+	for _, value := range []string{"hunter2", "hunter3", "hunter4", "1234", "intern.example.com", "me@", "2024"} {
 		if strings.Contains(schema, value) {
 			t.Errorf("%s is in the schema:\n%s", value, schema)
 		}

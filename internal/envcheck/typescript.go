@@ -3,6 +3,7 @@ package envcheck
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -93,7 +94,7 @@ func hasDefault(it *Item) bool {
 // required is the expression that says whether the variable must have a value,
 // and whether it is the same in every environment.
 func (g *tsModule) required(it *Item) (expr string, fixed bool) {
-	byDefault := fmt.Sprint(g.schema.requiredByDefault(it))
+	byDefault := strconv.FormatBool(g.schema.requiredByDefault(it))
 	cond := it.Required
 	switch {
 	case it.Optional:
@@ -102,7 +103,7 @@ func (g *tsModule) required(it *Item) (expr string, fixed bool) {
 		return byDefault, true
 	case isText(cond):
 		e := newEvaluator(g.schema, "", func(string) (string, bool) { return "", false })
-		return fmt.Sprint(e.required(it)), true
+		return strconv.FormatBool(e.required(it)), true
 	case it.opposite:
 		return g.use("holds") + "(" + g.expr(cond.Args[0].Value) + ", " + byDefault + ", true)", false
 	}
@@ -131,7 +132,7 @@ func (g *tsModule) getter(it *Item) string {
 	if hasDefault(it) { // an optional one that is empty has its default
 		lenient, or = "required", "||"
 	}
-	call := ""
+	var call string
 	switch {
 	case fixed && required == "true":
 		call = read("required", "??")
