@@ -152,6 +152,7 @@ func (l *lexer) retreat() {
 func Scan(src string, jsx bool) (out []Token, loose bool) {
 	l := newLexer(src)
 	l.tolerant, l.jsx = true, jsx
+	l.out = make([]Token, 0, len(src)/6)
 	if err := l.run(); err != nil { // which only Lex has
 		return nil, true
 	}
