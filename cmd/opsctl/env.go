@@ -28,7 +28,7 @@ variables that the code reads, and keep the platform's variables in step.`,
 	}
 	cmd.AddCommand(
 		newEnvCheckCmd(a), newEnvShowCmd(a), newEnvRulesCmd(a),
-		newEnvSchemaCmd(a), newEnvExampleCmd(a), newEnvScanCmd(a),
+		newEnvSchemaCmd(a), newEnvExampleCmd(a), newEnvTypesCmd(a), newEnvScanCmd(a),
 		newEnvDiffCmd(a), newEnvPushCmd(a), newEnvPullCmd(a),
 	)
 	return cmd
