@@ -27,6 +27,7 @@ type val struct {
 	num    float64        // of a number
 	list   []val          // of an array, or the values of an object
 	names  []string       // of an object
+	origin string         // of a collection: the key that holds it; two are one only if it is the same
 	re     *regexp.Regexp // of a pattern; nil where RE2 cannot match it
 }
 
@@ -88,7 +89,13 @@ func (v val) truthy() bool {
 
 // same is JavaScript's ===.
 func (v val) same(o val) bool {
-	return v.kind == o.kind && (v.kind == valUndefined || v.kind == valText && v.scalar == o.scalar && v.text == o.text)
+	switch {
+	case v.kind != o.kind:
+		return false
+	case v.kind == valArray || v.kind == valObject:
+		return v.origin != "" && v.origin == o.origin
+	}
+	return v.kind == valUndefined || v.kind == valText && v.scalar == o.scalar && v.text == o.text
 }
 
 // key gives the value of a key, supplied or else the default, in the form that its type gives it.
@@ -103,7 +110,9 @@ func (e *evaluator) key(name string) val {
 		// it comes from: whether a flag is set must not depend on which of them holds it.
 		return unquoted(v)
 	case ok:
-		return e.typed(it, textVal(v))
+		out := e.typed(it, textVal(v))
+		out.origin = name
+		return out
 	case it == nil && isBuiltin(name):
 		return val{kind: valUnknown}
 	case it == nil:
@@ -119,7 +128,16 @@ func (e *evaluator) ownValue(it *Item) val {
 	}
 	e.visiting[it.Key] = true
 	defer delete(e.visiting, it.Key)
-	return e.typed(it, e.eval(it.Value))
+	v := e.typed(it, e.eval(it.Value))
+	v.origin = it.Key
+	return v
+}
+
+// absent reports that the schema itself gives an item no value: none, an
+// empty text, or white space where a list belongs.
+func (e *evaluator) absent(it *Item) bool {
+	v := e.eval(it.Value)
+	return v.empty() || e.typed(it, v).kind == valUndefined
 }
 
 // typed brings a value into the form of its type; one that does not fit stays as it is.

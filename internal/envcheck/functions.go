@@ -83,7 +83,7 @@ func (p *schemaParser) checkRef(n *Node, key string) {
 	switch name := refName(n); {
 	case name == "":
 		p.report(n.Pos, "schema-function", Error, key, "ref() takes a name", "write $NAME")
-	case p.schema.byKey[name] == nil && !p.imports && !isBuiltin(name):
+	case p.schema.byKey[name] == nil && !p.imports && !p.imported && !isBuiltin(name):
 		fix := didYouMean(name, p.schema.Keys())
 		if fix == "" {
 			fix = "for a dollar sign write \\$, or put the text in single quotes"
@@ -130,6 +130,8 @@ func (p *schemaParser) unknownFunction(n *Node, key string) {
 	switch {
 	case n.Text == "exec":
 		p.report(n.Pos, "schema-command", Error, key, "exec() and $(...) run a command, which a check must not do", "give the value elsewhere, or write \\$ for a dollar sign")
+	case n.Text == "inferFromPrefix":
+		p.report(n.Pos, "schema-function", Error, key, "inferFromPrefix() belongs to @defaultSensitive", "write @defaultSensitive=inferFromPrefix(NEXT_PUBLIC_) in the header")
 	case known && (len(n.Args) < def.min || n.Text == "domainFromUrl" && len(n.Args) > def.max):
 		p.report(n.Pos, "schema-function", Error, key, n.Text+"() has "+itoa(len(n.Args))+" arguments", "it takes "+arity(def))
 	case known:
@@ -180,6 +182,9 @@ func (p *schemaParser) cycles() {
 func (it *Item) needs() []string {
 	names := refs(it.Value, nil)
 	for _, d := range it.Decorators {
+		names = refs(d.Value, names)
+	}
+	for _, d := range it.inherited {
 		names = refs(d.Value, names)
 	}
 	return names

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
 )
@@ -48,29 +49,31 @@ func LoadSchema(dir, path, env string, read func(string) ([]byte, error)) (*Sche
 }
 
 func (l *loader) parse(path string, data []byte) *Schema {
-	parse := ParseSchema
+	s, fs := parseSchema(path, data, len(l.open) > 0)
 	if IsExampleName(path) {
-		parse = ParseExample
+		s, fs = ParseExample(path, data)
 	}
-	s, fs := parse(path, data)
 	l.findings = append(l.findings, fs...)
 	l.open = append(l.open, filepath.Clean(path))
-	for _, imp := range s.Imports {
+	for _, imp := range slices.Backward(s.Imports) { // the last one wins
 		l.imports(s, imp)
 	}
 	l.open = l.open[:len(l.open)-1]
-	if len(s.Imports) > 0 {
+	if len(s.Imports) > 0 && len(l.open) == 0 {
 		l.references(s)
 	}
 	return s
 }
 
 func (l *loader) imports(s *Schema, imp Import) {
-	report := func(msg, fix string) {
+	report := func(level Level, msg, fix string) {
 		l.findings = append(l.findings, Finding{File: s.Name, Line: imp.Pos.Line, Col: imp.Pos.Col,
-			Rule: "schema-import", Level: Error, Message: msg, Fix: fix})
+			Rule: "schema-import", Level: level, Message: msg, Fix: fix})
 	}
 	if imp.Enabled != nil {
+		if len(refs(imp.Enabled, nil)) > 0 {
+			report(Warning, "whether this import counts is decided here with the schema's own values", "let it depend on the environment: enabled=forEnv(production)")
+		}
 		none := func(string) (string, bool) { return "", false }
 		if !newEvaluator(s, l.env, none).eval(imp.Enabled).truthy() {
 			return
@@ -81,56 +84,37 @@ func (l *loader) imports(s *Schema, imp Import) {
 		path = filepath.Join(filepath.Dir(s.Name), path)
 	}
 	if slices.Contains(l.open, path) || len(l.open) >= maxImports {
-		report("schemas import each other in a circle, or more than "+itoa(maxImports)+" deep", "remove one @import")
+		report(Error, "schemas import each other in a circle, or more than "+itoa(maxImports)+" deep", "remove one @import")
 		return
 	}
 	data, err := l.read(join(l.dir, path))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			report("the imported schema cannot be read", "")
-		} else if !imp.AllowMissing {
-			report("the imported schema "+imp.Path+" does not exist", "add allowMissing=true if that is right")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if !imp.AllowMissing {
+			report(Error, "the imported schema "+imp.Path+" does not exist", "add allowMissing=true if that is right")
 		}
 		return
+	case err != nil:
+		report(Error, "the imported schema cannot be read", "")
+		return
+	case !strings.HasPrefix(filepath.Base(path), ".env."):
+		report(Error, "an imported file is called .env.something", "rename "+filepath.Base(path))
+		return
 	}
+	before := len(l.findings)
 	from := l.parse(path, data)
+	l.findings = append(l.findings[:before], slices.DeleteFunc(l.findings[before:], func(f Finding) bool {
+		return f.Key != "" && f.Rule != "schema-syntax" && !imp.takes(f.Key) // nobody looks at the item
+	})...)
+	if own := from.CurrentEnv; imp.takes(own) && s.CurrentEnv != "" && own != s.CurrentEnv {
+		report(Error, "the imported schema asks $"+own+" for the environment and this one $"+s.CurrentEnv, "let both name one variable in @currentEnv")
+	}
 	for _, it := range from.Items {
-		if len(imp.Pick) > 0 && !slices.Contains(imp.Pick, it.Key) || slices.Contains(imp.Omit, it.Key) || s.byKey[it.Key] != nil {
-			continue
+		if imp.takes(it.Key) {
+			s.adopt(from, it)
 		}
-		s.adopt(from, it)
 	}
-}
-
-// adopt takes over an imported item; what its own header decided is written into it.
-func (s *Schema) adopt(from *Schema, it *Item) {
-	it.Public = !from.IsSensitive(it)
-	if it.Required == nil && !it.Optional {
-		it.Optional = !from.requiredByDefault(it)
-		it.Required = boolNode(!it.Optional)
-	}
-	if !it.Public && it.Sensitive == nil {
-		it.Sensitive = boolNode(true)
-	}
-	s.byKey[it.Key] = it
-	s.Items = append(s.Items, it)
-}
-
-func boolNode(b bool) *Node {
-	if b {
-		return &Node{Kind: NodeBool, Text: "true"}
-	}
-	return &Node{Kind: NodeBool, Text: "false"}
-}
-
-// references checks, once the imports are there, that each $NAME is an item.
-func (l *loader) references(s *Schema) {
-	for _, it := range s.Items {
-		for _, name := range refs(it.Value, refs(it.Required, nil)) {
-			if s.byKey[name] == nil {
-				l.findings = append(l.findings, Finding{File: it.File, Line: it.Pos.Line, Col: it.Pos.Col, Rule: "schema-reference",
-					Level: Error, Key: it.Key, Message: "$" + name + " is no item of the schema or its imports", Fix: didYouMean(name, s.Keys())})
-			}
-		}
+	if s.CurrentEnv == "" && imp.takes(from.CurrentEnv) {
+		s.CurrentEnv = from.CurrentEnv
 	}
 }

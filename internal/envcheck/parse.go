@@ -13,8 +13,15 @@ const maxSchema = 4 << 20
 // no plugin, no command. The schema is never nil: what could be understood is
 // in it, and each mistake is a finding with its position in the named file.
 func ParseSchema(name string, src []byte) (*Schema, []Finding) {
+	return parseSchema(name, src, false)
+}
+
+// parseSchema is ParseSchema for a file that may be imported: what it refers
+// to, and the environment, may then be those of the importing file.
+func parseSchema(name string, src []byte, imported bool) (*Schema, []Finding) {
 	p := &schemaParser{
-		schema: &Schema{Name: name, DefaultRequired: "true", DefaultSensitive: "true", byKey: map[string]*Item{}},
+		imported: imported,
+		schema:   &Schema{Name: name, DefaultRequired: "true", DefaultSensitive: "true", byKey: map[string]*Item{}},
 	}
 	p.src = newSource(name, "")
 	switch {

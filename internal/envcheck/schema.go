@@ -49,7 +49,8 @@ type Item struct {
 	Tags       []string
 	Deprecated string // message, "deprecated" when none was given, "" when not
 
-	opposite bool // Required is not() of what @optional says
+	opposite  bool        // Required is not() of what @optional says
+	inherited []Decorator // of an imported definition of the same key
 }
 
 // Decorator is an @name, @name=value or @name(args) of a comment.

@@ -48,7 +48,7 @@ func (c *checker) needed(it *Item) bool {
 	if !c.eval.required(it) || c.elsewhere(it.Key) {
 		return false
 	}
-	return c.eval.ownValue(it).empty()
+	return c.eval.absent(it)
 }
 
 func (c *checker) elsewhere(key string) bool {

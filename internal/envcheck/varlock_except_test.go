@@ -1,9 +1,6 @@
 package envcheck
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // The differences from varlock that are meant. Each is argued here; everything
 // else in which the two differ is a mistake of opsctl's.
@@ -27,6 +24,8 @@ func stricterSchema(c varlockCase, f Finding) string {
 	case f.Rule == "schema-pattern" && strings.HasPrefix(f.Message, "this is no regular expression"):
 		// A pattern in the old spelling, as a text: varlock finds out when there is a value.
 		return "a text that is no pattern"
+	case f.Rule == "schema-import" && strings.Contains(f.Message, "for the environment and this one"):
+		return "two names for the environment" // opsctl has one environment in a check
 	case f.Rule == "schema-plugin" || f.Rule == "schema-command":
 		// The static subset: what runs a command or code of a plugin, or what decides only
 		// at run time which type an item has, is refused by name.
@@ -39,6 +38,8 @@ func stricterSchema(c varlockCase, f Finding) string {
 	case f.Rule == "schema-conflict" && strings.Contains(f.Message, "cannot be sensitive"):
 		// A number that is a secret in some environments; varlock reports it only in those.
 		return "a secret that cannot be masked, in some environment"
+	case strings.HasPrefix(f.Message, "inferFromPrefix() belongs"):
+		return "a function of the header elsewhere" // undefined to varlock
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "if() has "):
 		return "an argument that varlock ignores"
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "a pattern is no value"):
@@ -77,13 +78,10 @@ func causedElsewhere(msg string) bool {
 	return strings.HasPrefix(msg, "ResolutionError: Dependency ") && strings.HasSuffix(msg, " is invalid")
 }
 
-var wholeNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$`)
-
 // stricterValue says why opsctl finds a value invalid that varlock takes.
-func stricterValue(c varlockCase, key string, f Finding) string {
-	s, err := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
-	it := s.Item(key)
-	if it == nil || it.Type == nil || len(err) > 1000 {
+func stricterValue(mine opsctlVerdict, key string, f Finding) string {
+	it := mine.schema.Item(key)
+	if it == nil || it.Type == nil {
 		return ""
 	}
 	switch {
@@ -99,9 +97,8 @@ func stricterValue(c varlockCase, key string, f Finding) string {
 }
 
 // laxerValue says why opsctl takes a value that varlock finds invalid.
-func laxerValue(c varlockCase, key string, errors []string) string {
-	_, findings := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
-	for _, f := range findings {
+func laxerValue(mine opsctlVerdict, key string, errors []string) string {
+	for _, f := range mine.findings {
 		if f.Key == key && strings.Contains(f.Message, "not checkable here") && strings.Contains(errors[0], "must match regex") {
 			return "a pattern that is not checkable here" // and said to be so
 		}
@@ -115,11 +112,10 @@ func otherKey(c varlockCase, i int, key string, mine opsctlVerdict) string {
 	if bareEmpty(c, i, key) {
 		return "KEY= in a file"
 	}
-	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
-	needs := s.Item(key).needs()
+	needs := mine.schema.Item(key).needs()
 	for k := 0; k < len(needs); k++ {
 		_, invalid := mine.invalid[needs[k]]
-		if it := s.Item(needs[k]); invalid || bareEmpty(c, i, needs[k]) {
+		if it := mine.schema.Item(needs[k]); invalid || bareEmpty(c, i, needs[k]) {
 			return "made from such a key"
 		} else if it != nil && len(needs) < 1000 {
 			needs = append(needs, it.needs()...)

@@ -116,6 +116,8 @@ func varlockEnviron(t *testing.T) []string {
 
 // opsctlVerdict is what opsctl makes of a project in one environment.
 type opsctlVerdict struct {
+	schema    *Schema
+	findings  []Finding // all findings
 	refused   []Finding // errors of the schema
 	invalid   map[string]Finding
 	values    map[string]*string // by key; nil for undefined
@@ -143,7 +145,7 @@ func (c varlockCase) opsctl(t *testing.T, i int) opsctlVerdict {
 	if err != nil {
 		t.Fatalf("%s: %v", c.name, err)
 	}
-	v := opsctlVerdict{invalid: map[string]Finding{}, values: map[string]*string{}, other: map[string]bool{}, unknown: map[string]bool{}, sensitive: map[string]bool{}}
+	v := opsctlVerdict{schema: ck.schema, findings: ck.findings, invalid: map[string]Finding{}, values: map[string]*string{}, other: map[string]bool{}, unknown: map[string]bool{}, sensitive: map[string]bool{}}
 	for _, f := range ck.findings {
 		switch {
 		case f.Level != Error:
@@ -294,6 +296,11 @@ func compareKeys(c varlockCase, i int, mine opsctlVerdict, theirs varlockAnswer,
 	differ := func(key, format string, args ...any) {
 		diffs = append(diffs, threeEnvs[i]+": "+key+": "+fmt.Sprintf(format, args...))
 	}
+	for key := range theirs.Keys {
+		if _, known := mine.sensitive[key]; !known && !strings.Contains("\n"+c.Files[".env"], "\n"+key+"=") {
+			differ(key, "varlock knows it, opsctl does not")
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(mine.sensitive)) {
 		want, ok := theirs.Keys[key]
 		if !ok {
@@ -311,14 +318,14 @@ func compareKeys(c varlockCase, i int, mine opsctlVerdict, theirs varlockAnswer,
 		case invalid && len(errors) > 0:
 			tally["key invalid for both"]++
 		case invalid && len(want.Errors) == 0:
-			why := cmp.Or(otherKey(c, i, key, mine), stricterValue(c, key, finding))
+			why := cmp.Or(otherKey(c, i, key, mine), stricterValue(mine, key, finding))
 			if tally["opsctl is stricter: "+why]++; why == "" {
 				differ(key, "opsctl finds it invalid (%s: %s), varlock does not", finding.Rule, finding.Message)
 			}
 		case mine.other[key]:
 			tally["key with an error of another rule"]++
 		case !invalid && len(errors) > 0:
-			if why := cmp.Or(otherKey(c, i, key, mine), laxerValue(c, key, errors)); why != "" {
+			if why := cmp.Or(otherKey(c, i, key, mine), laxerValue(mine, key, errors)); why != "" {
 				tally["opsctl is laxer: "+why]++
 				continue
 			}

@@ -31,11 +31,20 @@ func importTraps() []varlockCase {
 		"@import(./.env.shared, pick=[A], omit=[B])", "@import(./.env.shared, pick=A)", "@import(./.env.shared, pick=[])", "@import()", "@import", "@import=./.env.shared",
 		"@import(https://a.b/.env.x)", "@import(npm:x)", "@import(./shared.env)", "@import($APP_ENV)", "@import(./.env.shared, enabled=yes)", "@import(./.env.shared, A, pick=[B])",
 		`@import("./.env.shared")`, "@import(./.env.shared, allowMissing=1)", "@import(./.env.shared) @import(./.env.more)", "@import(pick=[A])",
+		"@import(./.env.more) @import(./.env.shared)", "@import(./.env.shared, pick=[A*])", "@import(./.env.shared, omit=['?'])", "@import(./.env.nested)",
+		"@import(./.env.loop)", "@import(./.env.dir/)", "@import(./.env.env)", "@import(./.env.env) @import(./.env.shared)", "@import(./.env.more, omit=[E])",
+		"@import(./.env.bad)", "@import(./.env.bad, pick=[A])", "@import(./.env.bad, omit=[A])", "@import(./.env.needs)", "@import(./.env.flag)",
 	} {
 		c := varlockCase{name: "trap " + imp, Files: map[string]string{
-			".env.schema": head + "# " + imp + "\n# ---\nAPP_ENV=\nOWN=$APP_ENV\n# @type=port\nB=1\n",
+			".env.schema": head + "# " + imp + "\n# ---\nAPP_ENV=\nOWN=$APP_ENV\n# @type=port\nB=1\nD=\n",
 			".env.shared": "# @defaultRequired=true @defaultSensitive=false\n# ---\n# @type=number\nA=5\nB=2\nC=x\n",
-			".env.more":   "# @defaultRequired=false\n# ---\nD=\n",
+			".env.more":   "# @defaultRequired=false\n# ---\nD=\n# @required=forEnv(test)\nE=\nF=$APP_ENV\nC=y\n# @type=number\nOWN=2\n# @type=string(minLength=3) @required\nB=\n",
+			".env.nested": "# @import(./.env.shared, omit=[C])\n# ---\n# @optional @type=email\nA=\nG=$B\nH=$APP_ENV\n",
+			".env.loop":   "# @import(./.env.schema)\n# ---\nA=1\n",
+			".env.env":    "# @currentEnv=$MODE\n# ---\nMODE=development\nN=forEnv(test)\nB=\n",
+			".env.needs":  "A=$OWN\nI=$GONE\n",
+			".env.flag":   "# @currentEnv=$APP_ENV\n# ---\nJ=forEnv(test)\n",
+			".env.bad":    "A=1\n# @type=nope\nQ=$NOPE\n",
 		}}
 		cases = append(cases, inEnvironments(c, "APP_ENV", nil))
 	}

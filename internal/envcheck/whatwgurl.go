@@ -65,7 +65,11 @@ func parseWebURL(s string) (webURL, problem) {
 		if len(rest) == 2 && isIdentStart(rest[0]) && (rest[1] == ':' || rest[1] == '|') || rest == "" {
 			return u, problem{} // a drive letter
 		}
-		return u, u.setHost(rest, true)
+		p := u.setHost(rest, true)
+		if u.host == "localhost" {
+			u.host = ""
+		}
+		return u, p
 	}
 	at := strings.LastIndexByte(rest, '@')
 	hostPort := rest[at+1:]

@@ -1,0 +1,158 @@
+package envcheck
+
+import (
+	"slices"
+	"strings"
+)
+
+// takes reports whether an import brings in a key. A name in pick or omit may
+// hold * and ?.
+func (imp Import) takes(key string) bool {
+	named := func(patterns []string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return globMatch(p, key) })
+	}
+	return key != "" && (len(imp.Pick) == 0 || named(imp.Pick)) && !named(imp.Omit)
+}
+
+// globMatch matches a name with * for any characters and ? for one.
+func globMatch(pattern, name string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if len(name) < len(head) {
+		return false
+	}
+	for i := range len(head) {
+		if head[i] != '?' && head[i] != name[i] {
+			return false
+		}
+	}
+	name = name[len(head):]
+	if !star {
+		return name == ""
+	}
+	for i := range len(name) + 1 {
+		if globMatch(rest, name[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// says reports whether the header holds a decorator.
+func (s *Schema) says(name string) bool {
+	return slices.ContainsFunc(s.Header, func(d Decorator) bool { return d.Name == name })
+}
+
+// adopt takes over an imported item; what its own header decided is written
+// into it. Where this schema has the item as well, what it says itself counts,
+// and the imported one fills in the rest.
+func (s *Schema) adopt(from *Schema, it *Item) {
+	own := s.byKey[it.Key]
+	if own != nil && from.says("defaultRequired") && !s.says("defaultRequired") || own == nil {
+		it.settleRequired(from)
+	}
+	if own != nil && from.says("defaultSensitive") && !s.says("defaultSensitive") || own == nil {
+		it.settleSensitive(from)
+	}
+	if own != nil {
+		own.fill(it)
+		return
+	}
+	s.byKey[it.Key] = it
+	s.Items = append(s.Items, it)
+}
+
+func (it *Item) settleRequired(s *Schema) {
+	if it.Required == nil && !it.Optional {
+		it.Optional = !s.requiredByDefault(it)
+		it.Required = boolNode(!it.Optional)
+	}
+}
+
+func (it *Item) settleSensitive(s *Schema) {
+	it.Public = !s.IsSensitive(it)
+	if !it.Public && it.Sensitive == nil {
+		it.Sensitive = boolNode(true)
+	}
+}
+
+// fill takes from another definition of the item what this one leaves open.
+func (it *Item) fill(o *Item) {
+	if it.Required == nil && !it.Optional {
+		it.Required, it.Optional, it.opposite = o.Required, o.Optional, o.opposite
+	}
+	if it.Sensitive == nil && !it.Public {
+		it.Sensitive, it.Public = o.Sensitive, o.Public
+	}
+	declared := it.Type != nil && it.Type.Pos != Pos{}
+	if other := o.Type != nil && o.Type.Pos != (Pos{}); !declared && (other || it.Value == nil) {
+		it.Type = o.Type
+	}
+	if it.Value == nil {
+		it.Value = o.Value
+	}
+	if it.Example == nil {
+		it.Example = o.Example
+	}
+	if len(it.Description) == 0 {
+		it.Description = o.Description
+	}
+	if it.Deprecated == "" {
+		it.Deprecated = o.Deprecated
+	}
+	it.Docs = append(it.Docs, o.Docs...)
+	it.Tags = append(it.Tags, o.Tags...)
+	it.inherited = append(it.inherited, o.Decorators...)
+}
+
+func boolNode(b bool) *Node {
+	n := &Node{Kind: NodeBool, Text: "false", Raw: "false"}
+	if b {
+		n.Text, n.Raw = "true", "true"
+	}
+	return n
+}
+
+// references checks, once the imports are there, that each $NAME is an item
+// and that forEnv() has an environment.
+func (l *loader) references(s *Schema) {
+	report := func(file string, pos Pos, rule, key, msg, fix string) {
+		l.findings = append(l.findings, Finding{File: file, Line: pos.Line, Col: pos.Col, Rule: rule, Level: Error, Key: key, Message: msg, Fix: fix})
+	}
+	if s.CurrentEnv != "" && s.byKey[s.CurrentEnv] == nil && !isBuiltin(s.CurrentEnv) {
+		for _, d := range s.Header {
+			if d.Name == "currentEnv" {
+				report(s.Name, d.Value.Pos, "schema-reference", "", "@currentEnv names "+s.CurrentEnv+", which is no item of the schema or its imports", didYouMean(s.CurrentEnv, s.Keys()))
+			}
+		}
+	}
+	for _, it := range s.Items {
+		nodes := []*Node{it.Value}
+		for _, d := range it.Decorators {
+			nodes = append(nodes, d.Value)
+		}
+		for _, n := range nodes {
+			walkCalls(n, func(n *Node) {
+				name := refName(n)
+				switch {
+				case n.Text == "forEnv" && s.CurrentEnv == "":
+					report(it.File, n.Pos, "schema-function", it.Key, "forEnv() needs @currentEnv in the header", "add # @currentEnv=$NODE_ENV to the header")
+				case name != "" && s.byKey[name] == nil && !isBuiltin(name):
+					report(it.File, n.Pos, "schema-reference", it.Key, "$"+name+" is no item of the schema or its imports", didYouMean(name, s.Keys()))
+				}
+			})
+		}
+	}
+}
+
+// walkCalls visits each call within an expression.
+func walkCalls(n *Node, visit func(*Node)) {
+	if n == nil {
+		return
+	}
+	if n.Kind == NodeCall {
+		visit(n)
+	}
+	for _, a := range n.Args {
+		walkCalls(a.Value, visit)
+	}
+}
