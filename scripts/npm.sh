@@ -4,7 +4,7 @@
 # status 1, where there is no npm or it cannot bring them.
 set -eu
 cd "$(dirname "$0")/.."
-packages="@next/env@16.4.6 varlock@1.20.0 node@22 typescript@5.9.3 @dotenvx/dotenvx@2.38.2"
+packages="@next/env@16.4.6 varlock@1.20.0 node@22 typescript@5.9.3 @types/node@22 @dotenvx/dotenvx@2.38.2"
 dir=$PWD/build/npm
 stamp="$dir/$(echo "$packages" | cksum | cut -d ' ' -f 1)"
 if ! [ -e "$stamp" ]; then

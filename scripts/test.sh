@@ -7,14 +7,10 @@ set -u
 mkdir -p build
 log=build/test.log
 
-# The .env reader for Next.js is compared with the real one where npm can bring it.
-next_env=16.4.6
-if [ -z "${OPSCTL_NODE_MODULES:-}" ] && command -v npm >/dev/null 2>&1; then
-	if [ -d build/next-env/node_modules/@next/env ] ||
-		npm install --silent --no-audit --no-fund --prefix build/next-env "@next/env@$next_env" >/dev/null 2>&1; then
-		OPSCTL_NODE_MODULES=$PWD/build/next-env/node_modules
-		export OPSCTL_NODE_MODULES
-	fi
+# What opsctl makes of .env files, schemas and TypeScript is compared with the real
+# @next/env, varlock and tsc where npm can bring them.
+if [ -z "${OPSCTL_NPM:-}" ] && OPSCTL_NPM=$(scripts/npm.sh); then
+	export OPSCTL_NPM
 fi
 
 go test -race -timeout 20m -v "$@" ./... >"$log" 2>&1

@@ -2,8 +2,10 @@ package envcheck
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,4 +78,24 @@ func TestSeedSchema(t *testing.T) {
 			}
 		})
 	}
+}
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// npmModules is a node_modules folder that holds a package; the test is skipped
+// where OPSCTL_NPM names none. scripts/npm.sh makes it.
+func npmModules(t *testing.T, pkg string) string {
+	t.Helper()
+	dir := os.Getenv("OPSCTL_NPM")
+	if dir == "" {
+		t.Skip("set OPSCTL_NPM to the node_modules folder that scripts/npm.sh prints")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(pkg), "package.json")); err != nil {
+		t.Fatalf("OPSCTL_NPM lacks %s: %v", pkg, err)
+	}
+	return dir
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,17 +31,9 @@ process.stdout.write(JSON.stringify(answers));
 `
 
 // TestNextAgreesWithNextEnv compares the Next.js reader with the real
-// @next/env on generated inputs. It runs where OPSCTL_NODE_MODULES names a
-// node_modules folder that holds the package (npm install @next/env).
+// @next/env on generated inputs.
 func TestNextAgreesWithNextEnv(t *testing.T) {
-	modules := os.Getenv("OPSCTL_NODE_MODULES")
-	if modules == "" {
-		t.Skip("set OPSCTL_NODE_MODULES to a node_modules folder that holds @next/env")
-	}
-	modules, err := filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
+	modules := npmModules(t, "@next/env")
 	inputs := slices.DeleteFunc(generated(5000), func(text string) bool {
 		// Node does not survive two references that grow: it runs out of memory, not of stack.
 		_, err := Read(Next, "f", []byte(text), map[string]string{"OUT": "outer"})

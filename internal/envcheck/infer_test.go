@@ -3,7 +3,6 @@ package envcheck
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"testing"
 )
-
-var updateInferred = flag.Bool("update-infer", false, "write the schemas that are inferred from testdata/infer")
 
 // inferredFiles are examples in the manner of well-known projects and frameworks.
 func inferredFiles(t *testing.T) []string {
@@ -52,7 +49,7 @@ func TestInferredSchemas(t *testing.T) {
 			got := infer(t, name, data, nil).Schema
 			inferredLaws(t, name, data, got)
 			golden := strings.TrimSuffix(name, filepath.Ext(name)) + ".schema"
-			if *updateInferred {
+			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +59,7 @@ func TestInferredSchemas(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("%s is not what is inferred; run go test ./internal/envcheck -run TestInferredSchemas -update-infer\n%s", golden, got)
+				t.Errorf("%s is not what is inferred; run go test ./internal/envcheck -run TestInferredSchemas -update\n%s", golden, got)
 			}
 		})
 	}

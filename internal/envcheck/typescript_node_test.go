@@ -16,20 +16,6 @@ import (
 	"time"
 )
 
-// tscModules is a node_modules folder that holds typescript and @types/node.
-func tscModules(t *testing.T) string {
-	t.Helper()
-	modules := os.Getenv("OPSCTL_TSC")
-	if modules == "" {
-		t.Skip("set OPSCTL_TSC to a node_modules folder that holds typescript and @types/node")
-	}
-	modules, err := filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return modules
-}
-
 // compile type-checks the modules in dir as strictly as tsc can, and writes JavaScript beside them.
 func compile(t *testing.T, modules, dir string) {
 	t.Helper()
@@ -145,7 +131,7 @@ var (
 // The generated modules accept exactly what Check accepts, and give the same
 // values, on generated schemas and environments; tsc takes all of them.
 func TestTypeScriptAgreesWithCheck(t *testing.T) {
-	modules := tscModules(t)
+	modules := npmModules(t, "typescript")
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("OPSCTL_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)

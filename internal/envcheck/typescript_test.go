@@ -2,14 +2,11 @@ package envcheck
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-var updateTypeScript = flag.Bool("update-typescript", false, "write the modules that are rendered from testdata/typescript")
 
 // typeScriptSchemas are the schemas whose modules lie beside them.
 func typeScriptSchemas(t *testing.T) []string {
@@ -49,7 +46,7 @@ func TestTypeScriptGolden(t *testing.T) {
 	for _, name := range typeScriptSchemas(t) {
 		got := renderFile(t, name)
 		golden := strings.TrimSuffix(name, ".schema") + ".ts"
-		if *updateTypeScript {
+		if *update {
 			if err := os.WriteFile(golden, got, 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +56,7 @@ func TestTypeScriptGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what is rendered; run go test ./internal/envcheck -run TestTypeScriptGolden -update-typescript\n%s", golden, got)
+			t.Errorf("%s is not what is rendered; run go test ./internal/envcheck -run TestTypeScriptGolden -update\n%s", golden, got)
 		}
 	}
 }
@@ -96,7 +93,7 @@ export { port, word, mixed, letters, matrix, limits, seconds, dotted, fallback, 
 // The modules compile with every check that tsc has, and behave in the browser, in
 // a build and when something is missing.
 func TestTypeScriptModules(t *testing.T) {
-	modules := tscModules(t)
+	modules := npmModules(t, "typescript")
 	dir := t.TempDir()
 	for _, name := range typeScriptSchemas(t) {
 		base := strings.TrimSuffix(filepath.Base(name), ".schema") + ".ts"

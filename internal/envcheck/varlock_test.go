@@ -19,7 +19,7 @@ import (
 )
 
 // The tests in varlock_*_test.go hold this package to the real varlock. They
-// run where OPSCTL_VARLOCK names a node_modules folder with varlock@1.20.0 and
+// run where OPSCTL_NPM names a node_modules folder with varlock@1.20.0 and
 // node@22 (npm install varlock@1.20.0 node@22): its Node.js is the one that runs it.
 
 // varlockCase is one project, loaded in several environments.
@@ -61,18 +61,11 @@ func inEnvironments(c varlockCase, flag string, more map[string]string) varlockC
 // varlockModules is the folder with varlock and its Node.js.
 func varlockModules(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("OPSCTL_VARLOCK")
-	if dir == "" {
-		t.Skip("set OPSCTL_VARLOCK to a node_modules folder that npm filled with varlock@1.20.0 and node@22")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := npmModules(t, "varlock")
 	var pkg struct{ Version string }
 	data, err := os.ReadFile(filepath.Join(dir, "varlock", "package.json"))
 	if err != nil || json.Unmarshal(data, &pkg) != nil || pkg.Version != "1.20.0" {
-		t.Fatalf("OPSCTL_VARLOCK is to hold varlock 1.20.0, it holds %q: %v", pkg.Version, err)
+		t.Fatalf("OPSCTL_NPM is to hold varlock 1.20.0, it holds %q: %v", pkg.Version, err)
 	}
 	return dir
 }
