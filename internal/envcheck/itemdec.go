@@ -81,8 +81,9 @@ func (it *Item) public(n *Node) {
 		it.Public = true
 	case n.Kind == NodeUndefined:
 		it.Sensitive = n
-	default:
+	default: // undefined leaves the default, so only false declares a secret
 		it.Sensitive = negate(n)
+		it.secret = &Node{Kind: NodeCall, Text: "eq", Args: []Arg{{Pos: n.Pos, Value: n}, {Pos: n.Pos, Value: boolNode(false)}}, Pos: n.Pos}
 	}
 }
 
@@ -134,7 +135,9 @@ func (p *schemaParser) plausible(it *Item) {
 	if it.Public || n == nil || n.Kind == NodeUndefined || n.Kind == NodeBool && n.Text == "false" || it.Type == nil {
 		return
 	}
-	it.Type.secret = n
+	if it.Type.secret = n; it.secret != nil {
+		it.Type.secret = it.secret
+	}
 	what := ""
 	switch it.Type.Name {
 	case "boolean", "number", "port", "duration":

@@ -49,6 +49,7 @@ type Item struct {
 	Tags       []string
 	Deprecated string // message, "deprecated" when none was given, "" when not
 
+	secret    *Node       // condition of @public=... under which the item is declared a secret
 	opposite  bool        // Required is not() of what @optional says
 	inherited []Decorator // of an imported definition of the same key
 }
