@@ -59,20 +59,16 @@ func (p *schemaParser) badLine(start, at, end int) {
 // itemValue reads the value after '=' and what may follow it, and moves to the next line.
 func (p *schemaParser) itemValue(it *Item, off int) {
 	e := &exprParser{src: p.src, off: off}
+	for it.ValuePos = p.src.pos(off); off < len(p.src.text) && isGap(p.src.text[off]); off++ {
+		it.ValuePos.Col++
+	}
 	node, err := e.itemValue()
 	if err != nil {
-		e.blanks()
-		it.ValuePos = p.src.pos(e.off)
 		p.syntax(err, it.Key)
 		p.off = p.src.lineEnd(min(max(e.off, err.off), len(p.src.text))) + 1
 		return
 	}
 	it.Value = node
-	if node != nil {
-		it.ValuePos = node.Pos
-	} else {
-		it.ValuePos = p.src.pos(off + len(p.src.text[off:e.off]) - len(strings.TrimLeft(p.src.text[off:e.off], " \t")))
-	}
 	p.doubt(e, it.Key)
 	e.blanks()
 	p.off = e.off

@@ -57,3 +57,77 @@ func TestSeedSchemaParsesWithoutFinding(t *testing.T) {
 	}
 	t.Logf("%s", out)
 }
+
+// TestSchemaFindings: each mistake is reported where it stands.
+func TestSchemaFindings(t *testing.T) {
+	tests := []struct{ schema, want string }{
+		{"A=1 x\nB=\"x\" y\n", "2:7 error schema-syntax B text after the value"},
+		{"A= \"x\"\n", "1:4 error schema-syntax A a quoted value must follow = at once"},
+		{"# é\nA='x\n", "2:3 error schema-syntax A the quote is never closed"},
+		{"A=\"\"\"x\"\"\"\n", "1:5 error schema-syntax A text after the value"},
+		{"A=[a] b\n", "1:7 error schema-syntax A text after the value"},
+		{"A=1 # ---\n", "1:5 error schema-syntax A a divider cannot follow a value"},
+		{"A=concat(a b)\n", "1:12 warning schema-syntax A read as plain text, because of this: expected , or )"},
+		{"A= concat(a, b)\n", "1:4 warning schema-syntax A read as plain text, because of this: a call must follow = at once"},
+		{"export\tA=1\n", "1:1 error schema-syntax  expected KEY="},
+		{"A: b\n", "1:1 error schema-syntax  KEY: value is not a schema line"},
+		{"# @type=string(minLength=1\nA=\n", "1:9 warning schema-syntax  read as plain text, because of this: not closed: ) is missing|1:9 error schema-type A unknown type string(minLength=1"},
+		{"# @type=string(matches=/^a(b|c)$/)\nA=\n", "1:32 error schema-syntax  expected a blank after @type"},
+		{"# @type=string(minLenght=1)\nA=\n", "1:16 error schema-option A the type string has no option minLenght"},
+		{"# @type=string(minLength=a)\nA=\n", "1:26 error schema-option A the option minLength of string is a number"},
+		{"# @type=array(number, minLength=x)\nA=\n", "1:33 error schema-type A the option minLength of array is a number"},
+		{"# @type=array(nope)\nA=\n", "1:15 error schema-type A unknown type nope"},
+		{"# @type=enum\nA=\n", "1:9 error schema-type A enum needs at least one value"},
+		{"# @type=string(matches=regex(\"(\"))\nA=\n", "1:31 error schema-pattern A this is no regular expression: a ( has no )"},
+		{"# @type=string(matches=regex(\"^(?=a)\"))\nA=\n", "1:31 warning schema-pattern A this pattern is not checkable here: opsctl's regular expressions have no look-around"},
+		{"# @type=string(matches=regex('(a)\\1'))\nA=\n", "1:31 warning schema-pattern A this pattern is not checkable here: opsctl's regular expressions have no back-references"},
+		{"# @type=string(matches=regex(\"/a/\"))\nA=\n", "1:31 error schema-pattern A regex() takes the pattern itself"},
+		{"# @type=if(true, url, string)\nA=\n", "1:9 error schema-plugin A a type that depends on if()"},
+		{"# @required @optional\nA=\n", "1:13 error schema-conflict A @required and @optional exclude each other"},
+		{"# @required @required\nA=\n", "1:13 error schema-duplicate A @required is given twice"},
+		{"# @required=yes\nA=\n", "1:13 error schema-decorator A @required is true or false"},
+		{"# @required=if(true, yes)\nA=\n", "1:13 error schema-function A @required is true or false"},
+		{"# @required=eq($B, 1)\nA=\n", "1:16 error schema-reference A $B is no item of this file"},
+		{"# @required=forEnv(test)\nA=\n", "1:13 error schema-function A forEnv() needs @currentEnv in the header"},
+		{"# @required=false\t@public\nA=\n", "1:13 error schema-decorator A @required is true or false|1:18 warning schema-syntax  read as plain text, because of this: a tab does not end the value of @required"},
+		{"# @example=\"pa$word\"\nA=\n", "1:15 error schema-reference A $word is no item of this file"},
+		{"# @tag(a, -b)\nA=\n", "1:11 error schema-decorator A a tag begins with a letter or digit"},
+		{"# @docs=x\nA=\n", "1:3 error schema-decorator A @docs takes arguments, not a value"},
+		{"# @requird\nA=\n", "1:3 error schema-decorator A unknown decorator @requird"},
+		{"# @sensitive @type=port\nA=\n", "1:3 error schema-conflict A a port cannot be sensitive"},
+		{"# @sensitive={nope=1}\nA=abc\n", "1:15 error schema-decorator A @sensitive has no option nope"},
+		{"# @todo write it\nA=\n", "1:3 warning schema-note A @todo is read as a decorator without effect"},
+		{"A=1\n# @required\n\nB=\n", "2:3 error schema-placement  @required is attached to no item"},
+		{"# @defaultRequired=maybe\n# ---\nA=\n", "1:20 error schema-decorator  @defaultRequired is one of true, false, infer"},
+		{"# @currentEnv=$B\n# ---\nA=\n", "1:15 error schema-reference  @currentEnv names B"},
+		{"# @plugin(x)\n# ---\nA=\n", "1:3 error schema-plugin  @plugin needs varlock's run time or a plugin"},
+		{"# @initOp(token=$A)\n# ---\nA=\n", "1:3 error schema-plugin  @initOp needs varlock's run time or a plugin"},
+		{"# @import(npm:x)\n# ---\nA=\n", "1:11 error schema-import  only a local file can be imported"},
+		{"# @import(./.env.x, pick=A)\n# ---\nA=\n", "1:26 error schema-import  pick is a list of keys"},
+		{"A=op(x)\n", "1:3 error schema-plugin A op() needs a plugin"},
+		{"A=\"x $(date)\"\n", "1:6 error schema-command A exec() and $(...) run a command"},
+		{"A=randomUuid()\n", "1:3 info schema-dynamic A randomUuid() is made by varlock at run time"},
+		{"A=concat(a, nope(b))\n", "1:13 error schema-function A unknown function nope()"},
+		{"A=eq(a)\n", "1:3 error schema-function A eq() has 1 arguments"},
+		{"A=$B\nB=$A\n", "2:3 error schema-cycle B B refers to itself through $A"},
+		{"A=fallback($B, x)\n", "1:12 error schema-reference A $B is no item of this file"},
+		{"A=\"x-${B:-y}\"\n", "1:6 error schema-reference A $B is no item of this file"},
+		{"A=if(true, regex(\"a\"))\n", "1:12 error schema-function A a pattern is no value"},
+		{"A=1\nA=2\n", "2:1 error schema-duplicate A defined twice; the first is on line 1"},
+	}
+	for _, tt := range tests {
+		_, fs := ParseSchema("s", []byte(tt.schema))
+		var got []string
+		for _, f := range fs {
+			got = append(got, fmt.Sprintf("%d:%d %s %s %s %s", f.Line, f.Col, f.Level, f.Rule, f.Key, f.Message))
+		}
+		want := strings.Split(tt.want, "|")
+		ok := len(got) == len(want)
+		for i := range want {
+			ok = ok && strings.HasPrefix(got[i], want[i])
+		}
+		if !ok {
+			t.Errorf("%q\n got %s\nwant %s", tt.schema, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+		}
+	}
+}

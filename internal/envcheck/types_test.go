@@ -160,3 +160,26 @@ MODE=
 		}
 	}
 }
+
+// FuzzTypes checks a value against a type; neither may bring the checker down,
+// and what a message says must not hold the value.
+func FuzzTypes(f *testing.F) {
+	for _, s := range [][2]string{{"string(matches=regex(\"^(?<a>[^\\\\]x{2,3}?)|\\\\u{41}$\", \"iu\"))", "ax"}, {"url(allowedDomains=[a.b:1, '[::1]'])", "https://u:p@xn--a.b:1/?#"},
+		{"array(record(port, keyType=enum(a)))", `[{"a":1e999}]`}, {"isoDate", "2026-W05-6T10"}, {"duration(min=1s, output=hours)", "1.5 WK"},
+		{"domain(allowIpV6=true)", "[::1]"}, {"number(precision=2, isDivisibleBy=0)", "1e3"}, {"email", "\"a b\"@c.de"}, {"enum(1, true, 'x')", "1"},
+		{"string(matches=/[\\d-z]{1,}\\cA\\07\\x41(?!b)/)", "é"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, typ, v string) {
+		s, _ := ParseSchema("s", []byte("# @type="+typ+"\nK=\n"))
+		it := s.Item("K")
+		if it == nil || it.Type == nil {
+			return
+		}
+		e := newEvaluator(s, "development", func(string) (string, bool) { return "", false })
+		p := e.checkType(it.Type, v)
+		if len(v) > 6 && strings.Contains(p.msg, v) && !strings.Contains(typ, v) && !strings.Contains(p.msg, "is to match") && !strings.Contains(bad(typeDefs[it.Type.Name].human, "").msg, v) {
+			t.Fatalf("%s: the message holds the value %q: %s", typ, v, p.msg)
+		}
+	})
+}
