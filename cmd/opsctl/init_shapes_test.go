@@ -41,8 +41,11 @@ func TestInitIsInStepWithItself(t *testing.T) {
 				if code, said := opsctl(t, "init", dir, "--check"); code != 0 {
 					t.Errorf("--check ends with %d: %s", code, said)
 				}
-				if code, said := opsctl(t, "config", "check", "--config", filepath.Join(appOf(t, dir), "opsctl.yaml")); code != 0 {
-					t.Errorf("config check ends with %d: %s", code, said)
+				project := filepath.Join(appOf(t, dir), "opsctl.yaml")
+				for _, check := range [][]string{{"config", "check"}, {"env", "example", "--check"}, {"env", "scan"}} {
+					if code, said := opsctl(t, append(check, "--config", project)...); code != 0 {
+						t.Errorf("%s ends with %d: %s", strings.Join(check, " "), code, said)
+					}
 				}
 			})
 		}

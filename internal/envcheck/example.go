@@ -17,7 +17,8 @@ const exampleHead = "# Rendered from %s by `opsctl env example`. Edit the schema
 // type, always above the key (a comment after = is a value to compose).
 //
 // The value is the default, else the example; for a sensitive key it is empty
-// unless the example looks like no secret. The text is the same for the same
+// unless the example looks like no secret. A line without a value is commented out
+// where the key is not required everywhere. The text is the same for the same
 // schema. An error names a value that no spelling carries through both readers.
 func RenderExample(s *Schema) ([]byte, error) {
 	if s.FromExample() {
@@ -87,8 +88,11 @@ func (s *Schema) exampleItem(b *bytes.Buffer, it *Item) error {
 		return fmt.Errorf("%s:%d:%d: the example or default of %s cannot be written so that Next.js and compose read it alike",
 			it.File, it.Pos.Line, it.Pos.Col, it.Key)
 	}
-	if it.Key == "NODE_ENV" { // rule node-env: it must not be set in a file
+	switch {
+	case it.Key == "NODE_ENV": // rule node-env: it must not be set in a file
 		b.WriteString("# Set by Next.js itself, so it stays out of .env files.\n# ")
+	case value == "" && s.requirement(it) != "required":
+		b.WriteString("# ") // a variable that is set to nothing is not the same as none (rule empty)
 	}
 	fmt.Fprintf(b, "%s=%s\n", it.Key, spelled)
 	return nil

@@ -168,8 +168,8 @@ func (c *checker) dockerignore() {
 	data, err := c.opts.ReadFile(join(c.opts.Dir, ".dockerignore"))
 	patterns := strings.Fields(string(data))
 	for _, l := range c.files {
-		if err == nil && ignored(patterns, l.name) || strings.ContainsAny(l.name, `/\`) {
-			continue
+		if err == nil && ignored(patterns, l.name) || strings.ContainsAny(l.name, `/\`) || !strings.HasPrefix(l.name, ".env") || IsExampleName(l.name) {
+			continue // nothing reads it there
 		}
 		c.add(Finding{File: l.name, Line: 1, Col: 1, Rule: "dockerignore", Level: Warning,
 			Message: l.name + " is not in .dockerignore: a COPY puts it into the image, where Next.js reads it over the platform's values",

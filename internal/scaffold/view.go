@@ -168,7 +168,7 @@ func splitEnv(v *View) (public []string, other []EnvView) {
 		}
 	}
 	for _, e := range v.Env {
-		if catalogued[e.Name] {
+		if v.described(e.Name) {
 			continue
 		}
 		pub := v.Kind == NextJS && strings.HasPrefix(e.Name, "NEXT_PUBLIC_")
@@ -179,6 +179,22 @@ func splitEnv(v *View) (public []string, other []EnvView) {
 	}
 	slices.Sort(public)
 	return public, other
+}
+
+// described tells whether the schema's template has the variable. One of a service that
+// was not found, though the code reads it, is listed with the others.
+func (v *View) described(name string) bool {
+	switch {
+	case !catalogued[name]:
+		return false
+	case strings.Contains(name, "DATABASE_URL"), name == "POSTGRES_PASSWORD":
+		return v.HasPostgres()
+	case name == "REDIS_URL":
+		return v.Redis != ""
+	case strings.Contains(name, "CLERK_"):
+		return v.Clerk
+	}
+	return true
 }
 
 // reservedRole matches the names that PostgreSQL keeps for itself, quoted or not, and

@@ -82,6 +82,7 @@ func ofPlatforms() []known {
 		{name: "GITHUB_REPOSITORY", who: "GitHub", sets: true}, {name: "GITHUB_WORKSPACE", who: "GitHub", sets: true}, {name: "GITHUB_OUTPUT", who: "GitHub", sets: true},
 		{name: "KUBERNETES_*", who: "Kubernetes", sets: true},
 		{name: "SOURCE_VERSION", who: "the platform's build", sets: true},
+		{name: "SENTRY_RELEASE", who: "the build, or Sentry's plugin", sets: true},
 	}
 }
 
