@@ -173,7 +173,11 @@ func (e *evaluator) eval(n *Node) val {
 			v.kind = valObject
 		}
 		for _, a := range n.Args {
-			v.set(a.Name, e.eval(a.Value))
+			m := e.eval(a.Value)
+			if m.kind == valUnknown {
+				return m
+			}
+			v.set(a.Name, m)
 		}
 		v.text = v.join()
 		return v

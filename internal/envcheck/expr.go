@@ -60,6 +60,9 @@ type exprParser struct {
 	comment bool
 	depth   int
 	doubts  []*syntaxError
+	scanned int                  // bytes looked through for the end of a command
+	noBrace int                  // end of a text whose rest holds no }
+	failed  map[int]*syntaxError // where a call or a collection was tried in vain: once is enough
 }
 
 func (p *exprParser) fail(off int, msg, fix string) *syntaxError {
@@ -250,9 +253,18 @@ func (p *exprParser) value(stop string) (*Node, *syntaxError) {
 // characters are none, err says why if they began like one, and nothing is consumed.
 func (p *exprParser) structured() (n *Node, err *syntaxError) {
 	start, doubts := p.off, len(p.doubts)
+	if err := p.failed[start]; err != nil {
+		return nil, err
+	}
 	defer func() {
 		if n == nil {
 			p.off, p.doubts = start, p.doubts[:doubts]
+		}
+		if err != nil {
+			if p.failed == nil {
+				p.failed = map[int]*syntaxError{}
+			}
+			p.failed[start] = err
 		}
 	}()
 	switch c := p.peek(); {

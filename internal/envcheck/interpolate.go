@@ -123,8 +123,12 @@ func (p *exprParser) findExec(s string, off int) (int, int, *Node) {
 	if len(s) < 2 || s[1] != '(' {
 		return -1, 0, nil
 	}
+	if p.scanned > maxScan {
+		return 0, len(s), execNode("", p.src.pos(off)) // refused in any case
+	}
 	depth, inside := 1, byte(0)
 	for i := 2; i < len(s); i++ {
+		p.scanned++
 		switch c := s[i]; {
 		case c == '\\' && inside != '\'':
 			i++
@@ -140,12 +144,18 @@ func (p *exprParser) findExec(s string, off int) (int, int, *Node) {
 			depth--
 		}
 		if depth == 0 {
-			pos := p.src.pos(off)
-			cmd := &Node{Text: s[2:i], Raw: s[2:i], Quote: '"', Pos: pos}
-			return 0, i + 1, &Node{Kind: NodeCall, Text: "exec", Args: []Arg{{Pos: pos, Value: cmd}}, Pos: pos}
+			return 0, i + 1, execNode(s[2:i], p.src.pos(off))
 		}
 	}
 	return -1, 0, nil
+}
+
+// maxScan bounds how far commands that are never closed are looked through, in bytes for one value.
+const maxScan = 1 << 20
+
+func execNode(cmd string, pos Pos) *Node {
+	arg := &Node{Text: cmd, Raw: cmd, Quote: '"', Pos: pos}
+	return &Node{Kind: NodeCall, Text: "exec", Args: []Arg{{Pos: pos, Value: arg}}, Pos: pos}
 }
 
 // findSimple finds $NAME at the start of s.
@@ -166,7 +176,12 @@ func (p *exprParser) findBraced(s string, off int) (int, int, *Node) {
 	for name != "" && 2+len(name) < len(s) && (s[2+len(name)] == '.' || isWord(s[2+len(name)])) {
 		name = s[2 : 3+len(name)]
 	}
-	end := strings.IndexByte(s, '}')
+	end := -1
+	if p.noBrace != off+len(s) { // else it was looked for before
+		if end = strings.IndexByte(s, '}'); end < 0 {
+			p.noBrace = off + len(s)
+		}
+	}
 	if name == "" || end < 0 {
 		return -1, 0, nil
 	}

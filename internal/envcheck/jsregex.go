@@ -20,7 +20,7 @@ type patternError struct {
 type jsPattern struct {
 	src     string
 	i       int
-	out     strings.Builder
+	out     *strings.Builder
 	unicode bool // flag u or v: strict escapes
 	dotAll  bool
 	depth   int
@@ -33,7 +33,7 @@ type jsPattern struct {
 
 // translatePattern gives RE2's spelling of a JavaScript pattern.
 func translatePattern(pattern, flags string) (string, *patternError) {
-	p := &jsPattern{src: pattern, groups: countGroups(pattern)}
+	p := &jsPattern{src: pattern, groups: countGroups(pattern), out: &strings.Builder{}}
 	mode := ""
 	for i, f := range flags {
 		if !strings.ContainsRune("dgimsuvy", f) || strings.ContainsRune(flags[:i], f) || strings.Contains(flags, "u") && strings.Contains(flags, "v") {
@@ -261,7 +261,7 @@ func (p *jsPattern) group() bool {
 // writeRune writes a character as RE2 takes it anywhere.
 func (p *jsPattern) writeRune(r rune) {
 	if r < utf8.RuneSelf && !isWord(byte(r)) {
-		fmt.Fprintf(&p.out, `\x%02x`, r)
+		fmt.Fprintf(p.out, `\x%02x`, r)
 		return
 	}
 	p.out.WriteRune(r)

@@ -192,31 +192,24 @@ func (p *jsPattern) class() {
 		p.out.WriteString("^")
 	}
 	for p.more() && p.src[p.i] != ']' {
-		low, single := p.classAtom()
+		low, text, single := p.classAtom()
+		p.out.WriteString(text)
 		if !p.more() || p.src[p.i] != '-' || p.i+1 >= len(p.src) || p.src[p.i+1] == ']' {
 			continue
 		}
 		p.i++
-		if !single {
-			p.out.WriteString(`\-`)
-			p.setOrError()
-			continue
-		}
-		mark := p.out.Len()
-		high, single := p.classAtom()
-		if !single {
-			p.setOrError()
-			written := p.out.String()
-			p.out.Reset()
-			p.out.WriteString(written[:mark] + `\-` + written[mark:])
-			continue
-		}
-		if low > high {
+		high, text, other := p.classAtom()
+		switch {
+		case !single || !other: // the dash stands for itself
+			if p.unicode {
+				p.fail("a class as an end of a range")
+			}
+			p.out.WriteString(`\-` + text)
+		case low > high:
 			p.fail("a range in [...] is out of order")
+		default:
+			p.out.WriteString("-" + text)
 		}
-		written := p.out.String()
-		p.out.Reset()
-		p.out.WriteString(written[:mark] + "-" + written[mark:])
 	}
 	if p.err == "" && p.i >= len(p.src) {
 		p.fail("a [ has no ]")
@@ -226,30 +219,26 @@ func (p *jsPattern) class() {
 	p.out.WriteString("]")
 }
 
-// setOrError: with flag u a class such as \d cannot be an end of a range.
-func (p *jsPattern) setOrError() {
-	if p.unicode {
-		p.fail("a class as an end of a range")
-	}
-}
-
-// classAtom reads one character of a class, or a set such as \d.
-func (p *jsPattern) classAtom() (r rune, single bool) {
+// classAtom reads one character of a class, or a set such as \d, and gives RE2's spelling of it.
+func (p *jsPattern) classAtom() (r rune, text string, single bool) {
+	whole := p.out
+	p.out = &strings.Builder{}
+	defer func() { text, p.out = p.out.String(), whole }()
 	if p.src[p.i] != '\\' {
 		r, size := utf8.DecodeRuneInString(p.src[p.i:])
 		p.i += size
 		p.writeRune(r)
-		return r, true
-	}
-	if p.i+1 < len(p.src) && (strings.IndexByte("dDwWsS", p.src[p.i+1]) >= 0 || p.unicode && (p.src[p.i+1] == 'p' || p.src[p.i+1] == 'P')) {
-		p.escape(true)
-		return 0, false
+		return r, "", true
 	}
 	if p.i+1 >= len(p.src) {
 		p.fail(`a \ at the end`)
-		return 0, true
+		return 0, "", true
+	}
+	if c := p.src[p.i+1]; strings.IndexByte("dDwWsS", c) >= 0 || p.unicode && (c == 'p' || c == 'P') {
+		p.escape(true)
+		return 0, "", false
 	}
 	r = p.escaped(true)
 	p.writeRune(r)
-	return r, true
+	return r, "", true
 }

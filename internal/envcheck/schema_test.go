@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHeaderRules: the header may silence a rule for the whole schema, with a reason, and nothing else.
@@ -128,6 +129,23 @@ func TestSchemaFindings(t *testing.T) {
 		}
 		if !ok {
 			t.Errorf("%q\n got %s\nwant %s", tt.schema, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+		}
+	}
+}
+
+// TestSchemaInBoundedTime: what is never closed is tried once at each place, not
+// once for each of the ways in which what stands before it can be read.
+func TestSchemaInBoundedTime(t *testing.T) {
+	for _, text := range []string{
+		"A=[" + strings.Repeat("[x,", 45) + "\n", "A=" + strings.Repeat("f(x,", 45) + "\n", "# @type=" + strings.Repeat("f(a=[x,", 20) + "\nA=\n",
+		"# @a=" + strings.Repeat("{a=[", 20) + strings.Repeat("x,[", 2000) + "\nA=\n", "A=\"" + strings.Repeat("${A:-", 5000) + "\"\n",
+		"A=" + strings.Repeat("$(", 500000) + "\n", "A=" + strings.Repeat("${A:-$B", 200000) + "\n", "A=" + strings.Repeat("[", 10000) + "\n",
+		"# @type=string(matches=regex('" + strings.Repeat("(?:", 5000) + "'))\nA=\n", "# @type=string(matches=regex('" + strings.Repeat("[a-b", 5000) + "'))\nA=\n",
+	} {
+		start := time.Now()
+		ParseSchema("s", []byte(text))
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("%.60s... took %s", text, d)
 		}
 	}
 }

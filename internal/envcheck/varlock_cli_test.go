@@ -36,7 +36,7 @@ type cliAnswer struct {
 func TestVarlockDriver(t *testing.T) {
 	varlockModules(t)
 	g := &schemaGen{rng: rand.New(rand.NewPCG(1, 20))}
-	all := varlockTraps()
+	all := varlockTraps(t)
 	for range 600 {
 		all = append(all, g.project())
 	}

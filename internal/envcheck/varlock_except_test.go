@@ -8,7 +8,7 @@ import "strings"
 // stricterSchema says why opsctl refuses what varlock accepts; "" for no good reason.
 func stricterSchema(c varlockCase, f Finding) string {
 	switch {
-	case f.Key != "" && c.supplies(f.Key) && inDefault(c, f):
+	case f.Key != "" && inDefault(c, f) && (c.supplies(f.Key) || f.Rule == "schema-cycle" && c.suppliesNeed(f.Key)):
 		// A mistake in a default that is overridden everywhere: varlock does not look at it.
 		return "a mistake in a default that does not count"
 	case f.Rule == "schema-rule", f.Rule == "schema-placement" && strings.HasPrefix(f.Message, "the opsctl rule"):
@@ -138,6 +138,21 @@ func (c varlockCase) supplies(key string) bool {
 	}
 	_, ok := c.Envs[0][key]
 	return ok
+}
+
+// suppliesNeed reports whether an item from which a key is made has a value outside the schema.
+func (c varlockCase) suppliesNeed(key string) bool {
+	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	needs := s.Item(key).needs()
+	for i := 0; i < len(needs) && i < 100; i++ {
+		if c.supplies(needs[i]) {
+			return true
+		}
+		if it := s.Item(needs[i]); it != nil {
+			needs = append(needs, it.needs()...)
+		}
+	}
+	return false
 }
 
 // inDefault reports a finding that stands in its item's own value.
