@@ -34,21 +34,21 @@ type jsPattern struct {
 // translatePattern gives RE2's spelling of a JavaScript pattern.
 func translatePattern(pattern, flags string) (string, *patternError) {
 	p := &jsPattern{src: pattern, groups: countGroups(pattern), out: &strings.Builder{}}
-	mode := ""
+	var mode []rune
 	for i, f := range flags {
 		if !strings.ContainsRune("dgimsuvy", f) || strings.ContainsRune(flags[:i], f) || strings.Contains(flags, "u") && strings.Contains(flags, "v") {
 			return "", &patternError{msg: "the flags " + strconv.Quote(flags) + " are not valid"}
 		}
 		switch f {
 		case 'i', 'm', 's':
-			mode += string(f)
+			mode = append(mode, f)
 		case 'u', 'v':
 			p.unicode = true
 		case 'y':
 			p.out.WriteString(`\A`)
 		}
 	}
-	p.dotAll = strings.Contains(mode, "s")
+	p.dotAll = slices.Contains(mode, 's')
 	p.alternatives()
 	if p.err == "" && p.i < len(p.src) {
 		p.err = "a ) has no ("
@@ -65,8 +65,8 @@ func translatePattern(pattern, flags string) (string, *patternError) {
 		return "", &patternError{msg: p.limit, limit: true}
 	}
 	out := p.out.String()
-	if mode != "" {
-		out = "(?" + mode + ")" + out
+	if len(mode) > 0 {
+		out = "(?" + string(mode) + ")" + out
 	}
 	if _, err := syntax.Parse(out, syntax.Perl); err != nil {
 		return "", &patternError{msg: "opsctl's regular expressions (RE2) do not know a part of it", limit: true}

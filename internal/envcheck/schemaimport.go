@@ -74,7 +74,7 @@ func (p *schemaParser) importKeys(a Arg) []string {
 // importPath reports a path that is no local schema file.
 func (p *schemaParser) importPath(imp Import, pos Pos) bool {
 	name := imp.Path[strings.LastIndexByte(imp.Path, '/')+1:]
-	msg, fix := "", ""
+	var msg, fix string
 	switch local := strings.HasPrefix(imp.Path, "./") || strings.HasPrefix(imp.Path, "../") || strings.HasPrefix(imp.Path, "/"); {
 	case !local:
 		msg, fix = "only a local file can be imported", "write a path that begins with ./ or ../"

@@ -113,8 +113,8 @@ func (p *schemaParser) typeOf(n *Node, pos Pos, key string) *Type {
 }
 
 func (p *schemaParser) typeArg(t *Type, a Arg, key string) {
-	switch {
-	case t.Name == "enum":
+	switch t.Name {
+	case "enum":
 		if !isText(a.Value) {
 			rule := "schema-type"
 			if _, isFunc := functions[a.Value.Text]; isFunc && a.Value.Kind == NodeCall {
@@ -124,7 +124,7 @@ func (p *schemaParser) typeArg(t *Type, a Arg, key string) {
 			return
 		}
 		t.Values = append(t.Values, a.Value)
-	case t.Name == "array" || t.Name == "record":
+	case "array", "record":
 		if t.Elem != nil {
 			p.report(a.Pos, "schema-type", Error, key, t.Name+" takes one type of elements", "write array(enum(a, b)) for a choice")
 			return

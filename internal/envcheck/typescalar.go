@@ -17,11 +17,12 @@ func parseFloat(s string) (float64, bool) {
 }
 
 func (e *evaluator) coerceNumber(t *Type, v val) (val, problem) {
-	f, ok := v.num, true
 	if v.kind != valText || v.scalar == NodeBool {
 		return v, bad("is not a number", "")
 	}
+	f := v.num
 	if v.scalar == NodeString {
+		var ok bool
 		if f, ok = parseFloat(strings.TrimFunc(v.text, isJSSpace)); !ok {
 			return v, bad("is not a number", "")
 		}

@@ -194,10 +194,9 @@ func TestVarlockAgrees(t *testing.T) {
 	seedSchema := readTestdata(t, "varlock/seed.env.schema")
 	cases := varlockTraps(t)
 	for i := range count {
-		switch {
-		case i%12 == 0:
+		if i%12 == 0 {
 			cases = append(cases, g.mutatedSeed(seedSchema))
-		default:
+		} else {
 			cases = append(cases, g.project())
 		}
 		cases[len(cases)-1].name = fmt.Sprintf("generated %d", i)
