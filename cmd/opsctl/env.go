@@ -24,7 +24,7 @@ variables that the code reads, and keep the platform's variables in step.`,
 		Example: `  opsctl env check
   opsctl env check --env production .env.production
   opsctl env show --as compose .env
-  opsctl env example > .env.example`,
+  opsctl env example --write`,
 	}
 	cmd.AddCommand(
 		newEnvCheckCmd(a), newEnvShowCmd(a), newEnvRulesCmd(a),

@@ -168,15 +168,9 @@ func (s *schemaWriter) make(dir, name string, sources []envcheck.InferSource) (*
 	if s.have == nil {
 		return nil, errs.New(errs.Usage, "there is no %s to add to", s.path).WithHint("without --merge the schema is made as a whole")
 	}
-	base, findings, err := envcheck.LoadSchema(dir, name, s.a.global.Env, envcheck.ReadRegular)
+	base, err := s.a.soundSchema(dir, name)
 	if err != nil {
 		return nil, err
-	}
-	for _, f := range findings {
-		if f.Level == envcheck.Error {
-			return nil, errs.New(errs.Usage, "%s:%d:%d: %s", filepath.Join(dir, f.File), f.Line, f.Col, f.Message).
-				WithHint("opsctl env check lists every mistake of the schema")
-		}
 	}
 	made, err := envcheck.InferSchema(sources, base)
 	if err != nil {

@@ -2,15 +2,10 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io/fs"
 	"path/filepath"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
-	"github.com/opsctl/opsctl/internal/atomicfile"
 	"github.com/opsctl/opsctl/internal/envcheck"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/ui"
@@ -65,15 +60,9 @@ func (a *app) envTypes(f envTypesFlags) error {
 	if err != nil {
 		return err
 	}
-	schema, findings, err := envcheck.LoadSchema(dir, path, a.global.Env, envcheck.ReadRegular)
+	schema, err := a.soundSchema(dir, path)
 	if err != nil {
 		return err
-	}
-	for _, finding := range findings {
-		at := fmt.Sprintf("%s:%d:%d", filepath.Join(dir, finding.File), finding.Line, finding.Col)
-		if finding.Level == envcheck.Error {
-			return errs.New(errs.Usage, "%s: %s", at, finding.Message).WithHint("opsctl env check lists every mistake of the schema")
-		}
 	}
 	if schema.FromExample() && !a.global.Quiet {
 		a.io.Warn("%s is no schema: every variable is a text; opsctl env schema makes one of it", filepath.Join(dir, schema.Name))
@@ -89,51 +78,8 @@ func (a *app) envTypes(f envTypesFlags) error {
 		_, err = a.io.Out.Write(want)
 		return err
 	}
-	return a.putTypes(f, len(schema.Items), want)
-}
-
-// putTypes compares the module with the file or writes it there.
-func (a *app) putTypes(f envTypesFlags, variables int, want []byte) error {
-	have, err := envcheck.ReadRegular(f.out)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !missing {
-		return errs.Wrap(err, errs.Usage, "read %s", f.out)
-	}
-	fresh := !missing && bytes.Equal(have, want)
-	foreign := !missing && !bytes.HasPrefix(have, []byte(envcheck.TypeScriptHead))
-	change := (f.check || a.global.DryRun) && !fresh
-	switch {
-	case a.global.JSON: // stdout is one object
-	case change:
-		if _, err := a.io.Out.Write(diff.Diff(f.out, have, f.out+" (from the schema)", want)); err != nil {
-			return err
-		}
-	case f.check:
-		fmt.Fprintf(a.io.Out, "%s %s is up to date\n", ui.OK, f.out)
-	}
-	written := false
-	if !f.check && !a.global.DryRun && !fresh {
-		if foreign && !f.force {
-			return errs.New(errs.Conflict, "%s is there already, and opsctl did not generate it", f.out).
-				WithHint("name another file, or replace it with --force")
-		}
-		if err := atomicfile.Write(f.out, want, 0o644); err != nil {
-			return errs.Wrap(err, errs.Failure, "write %s", f.out).WithHint("the folder has to be there")
-		}
-		written = true
-	}
-	if a.global.JSON {
-		if err := ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.env.types/v1", "file": f.out, "variables": variables, "up_to_date": fresh || written, "written": written}); err != nil {
-			return err
-		}
-	}
-	switch {
-	case f.check && !fresh:
-		return errs.New(errs.CheckFailed, "%s is stale", f.out).WithHint("run: opsctl env types --out %s", f.out)
-	case a.global.DryRun && !f.check && !a.global.Quiet:
-		fmt.Fprintln(a.io.Err, ui.Faint("dry run: nothing was written"))
-	case !f.check && !a.global.Quiet:
-		fmt.Fprintf(a.io.Err, "%s %s: %s\n", ui.OK, f.out, ui.Count(int64(variables), "variable"))
-	}
-	return nil
+	return a.put(generated{
+		id: "opsctl.env.types/v1", path: f.out, want: want, variables: len(schema.Items), again: "opsctl env types --out " + f.out,
+		mine: func(have []byte) bool { return bytes.HasPrefix(have, []byte(envcheck.TypeScriptHead)) },
+	}, generatedFlags{f.check, f.force})
 }

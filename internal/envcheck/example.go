@@ -12,6 +12,13 @@ import (
 // exampleHead says where the rendered file comes from.
 const exampleHead = "# Rendered from %s by `opsctl env example`. Edit the schema, not this file.\n"
 
+// IsRenderedExample reports whether a .env.example was rendered from a schema, so
+// that rendering it anew loses nothing that somebody wrote by hand.
+func IsRenderedExample(src []byte) bool {
+	line, _, _ := bytes.Cut(src, []byte("\n"))
+	return bytes.HasPrefix(line, []byte("# Rendered from ")) && bytes.Contains(line, []byte("`opsctl env example`"))
+}
+
 // RenderExample renders .env.example from a schema: its order, sections and
 // comments, with one line per key that says what is required and of what
 // type, always above the key (a comment after = is a value to compose).
