@@ -60,13 +60,14 @@ func (e *evaluator) coerce(t *Type, v val) (val, problem) {
 		return e.coerceRecord(t, v)
 	}
 	s := v.text
+	if t.Name == "domain" {
+		s = strings.TrimFunc(s, isJSSpace)
+	}
 	switch {
 	case t.Name == "md5", t.Name != "url" && e.opt(t, "normalize").truthy(), t.Name == "string" && e.opt(t, "toLowerCase").truthy():
 		s = strings.ToLower(s)
 	case t.Name == "string" && e.opt(t, "toUpperCase").truthy():
 		s = strings.ToUpper(s)
-	case t.Name == "domain":
-		s = strings.TrimFunc(s, isJSSpace)
 	case t.Name == "url" && e.opt(t, "prependHttps").truthy() && !hasScheme(s):
 		s = "https://" + s
 	}

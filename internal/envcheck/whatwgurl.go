@@ -36,7 +36,9 @@ func hasScheme(s string) bool {
 // parseWebURL parses an absolute URL; on failure, problem says why.
 func parseWebURL(s string) (webURL, problem) {
 	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	if strings.ContainsAny(s, "\t\n\r") {
+		s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	}
 	if !hasScheme(s) {
 		return webURL{}, bad("is not an absolute URL", "begin it with its scheme, such as https://")
 	}
