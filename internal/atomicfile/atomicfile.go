@@ -12,7 +12,8 @@ import (
 
 // Write replaces the file at path, or makes it, with the mode (umask does not
 // apply). The data goes to a temporary file of mode 0600 beside it, is synced,
-// and renamed. A symbolic link stays one: its target is replaced.
+// and renamed. A symbolic link stays one: its target is replaced. The owner of a file
+// that is replaced by root stays too.
 func Write(path string, data []byte, mode fs.FileMode) error {
 	path, err := target(path)
 	if err != nil {
@@ -54,6 +55,9 @@ func through(path string, data []byte, mode fs.FileMode, settle func(temp, path 
 		}
 	}()
 	_, err = f.Write(data)
+	if old, statErr := os.Stat(path); err == nil && statErr == nil {
+		err = keepOwner(f, old)
+	}
 	if err == nil {
 		err = f.Chmod(mode)
 	}

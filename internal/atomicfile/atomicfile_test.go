@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -43,6 +44,24 @@ func TestWriteThroughALink(t *testing.T) {
 	}
 	if err := Write(lost, nil, 0o600); err == nil {
 		t.Error("wrote through a link that leads nowhere")
+	}
+}
+
+func TestWriteByRootKeepsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // nobody else may give files away
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Chown(path, 1, 2), Write(path, []byte("new"), 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, path, "new", 0o640)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 1 || stat.Gid != 2 {
+		t.Errorf("the file belongs to %d:%d, want 1:2", stat.Uid, stat.Gid)
 	}
 }
 
