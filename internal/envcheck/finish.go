@@ -96,6 +96,9 @@ func (p *schemaParser) form(d Decorator, key string) bool {
 		return false
 	default:
 		p.report(v.Pos, "schema-decorator", Error, key, "@"+d.Name+" is one of "+strings.Join(fixed, ", "), "write @"+d.Name+"="+fixed[0])
+		if d.Name == "defaultRequired" {
+			p.schema.DefaultRequired = "false" // what is required cannot be told
+		}
 		return false
 	}
 	return true

@@ -160,8 +160,11 @@ func (p *schemaParser) detach() {
 	} else {
 		for _, d := range b.decorators {
 			fix := "remove the blank line between it and its item"
-			if rootDecorators[d.Name] != 0 {
+			switch {
+			case rootDecorators[d.Name] != 0:
 				fix = "move it to the header, above the first item"
+			case isNote(d.Name):
+				fix = "write it without @"
 			}
 			p.report(d.Pos, "schema-placement", Error, "", "@"+d.Name+" is attached to no item", fix)
 		}
