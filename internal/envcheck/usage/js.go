@@ -18,8 +18,13 @@ type js struct {
 	imports  map[string]string    // names to the module that they come from
 	schemas  map[int]bool         // tokens at which a schema that has been read begins
 	wrappers []wrapper
-	blocks   []int        // the brace around each token, or -1; made when first needed
-	done     map[int]bool // tokens of environment objects that have been read as a pattern's value
+	found    []occurrence // of reads, for judgeAll
+	picked   []occurrence // names that a pattern takes out of the environment
+	guards   []guard
+	failed   []occurrence    // without which the program ends
+	failures map[string]bool // functions that only fail; made when first needed
+	blocks   []int           // the brace around each token, or -1; made when first needed
+	done     map[int]bool    // tokens of environment objects that have been read as a pattern's value
 }
 
 // scanScript reads the scripts of a file.
@@ -45,6 +50,7 @@ func (f *file) scanScript() {
 	for i := range s.toks {
 		s.at(i)
 	}
+	s.judgeAll()
 	s.wrapped()
 	s.mentions()
 }

@@ -76,27 +76,38 @@ func (s *js) imported(module, name string, at int, named bool, token int) {
 type wrapper struct {
 	name     string
 	argument int
+	lenient  bool // it gives something when the variable is missing
+	exports  bool // it may be another file's, too
+}
+
+// code is a wrapper as a number. Of two functions of one name, the lenient one counts.
+func (w wrapper) code() int {
+	if w.lenient {
+		return 2 * w.argument
+	}
+	return 2*w.argument + 1
 }
 
 // wrapper finds the function around a read whose name is its parameter, at token i.
-func (s *js) wrapper(i int) {
+func (s *js) wrapper(i int) bool {
 	name := s.text(i)
 	p := s.toks[i].Parent
 	for range maxClimb {
 		if open := s.paramsBefore(p, i); open >= 0 {
 			if n := s.parameter(open, name); n >= 0 {
-				if fn := s.functionName(open); fn != "" {
-					s.wrappers = append(s.wrappers, wrapper{fn, n})
-					s.collected.wrappers[fn] = n
+				fn := s.functionName(open)
+				if fn != "" {
+					s.wrappers = append(s.wrappers, wrapper{name: fn, argument: n, exports: true})
 				}
-				return
+				return fn != ""
 			}
 		}
 		if p < 0 {
-			return
+			return false
 		}
 		i, p = p, s.toks[p].Parent
 	}
+	return false
 }
 
 // paramsBefore is the parenthesis of the parameters of the function whose body is the
@@ -141,7 +152,7 @@ func (s *js) parameter(open int, name string) int {
 
 // functionName is the name of the function whose parameters a parenthesis opens.
 func (s *js) functionName(open int) string {
-	i := open - 1
+	i := s.typesBefore(open) - 1
 	if s.is(i, "async") || s.is(i, "function") {
 		i--
 	}
@@ -157,6 +168,26 @@ func (s *js) functionName(open int) string {
 	return s.text(i)
 }
 
+// typesBefore is the token at which the type parameters before a parenthesis begin, or
+// the parenthesis.
+func (s *js) typesBefore(open int) int {
+	if !s.is(open-1, ">") {
+		return open
+	}
+	depth := 0
+	for i := open - 1; i > 0 && i > open-maxType; i-- {
+		switch {
+		case s.is(i, ">"):
+			depth++
+		case s.is(i, "<"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return open
+}
+
 // call is a call of an imported function that may read the variables it is given.
 type call struct {
 	callee string
@@ -165,16 +196,18 @@ type call struct {
 
 // wrapped reads the calls of functions that read the environment.
 func (s *js) wrapped() {
-	own := map[string]int{}
+	own := map[string]wrapper{}
 	for _, w := range s.wrappers {
-		own[w.name] = w.argument
+		if own[w.name] = w; w.exports {
+			keepLeast(s.collected.wrappers, map[string]int{w.name: w.code()})
+		}
 	}
 	for i := range s.toks {
 		t := &s.toks[i]
 		if t.Kind != jslex.Ident {
 			continue
 		}
-		n, ok := own[t.Text]
+		w, ok := own[t.Text]
 		module := s.imports[t.Text]
 		if !ok && (module == "" || !strings.Contains(strings.ToLower(t.Text), "env")) {
 			continue
@@ -187,9 +220,9 @@ func (s *js) wrapped() {
 			continue
 		}
 		if ok {
-			arg := s.argument(open-1, n)
+			arg := s.argument(open-1, w.argument)
 			if name := s.lit(arg); arg > 0 && isName(name) {
-				s.read(name, arg, Use{Form: t.Text + "()", Optional: s.is(arg+1, ",") && !s.is(arg+2, ")")})
+				s.read(name, arg, Use{Form: t.Text + "()", Optional: w.lenient || s.is(arg+1, ",") && !s.is(arg+2, ")")})
 			}
 			continue
 		}
@@ -211,8 +244,11 @@ func (s *js) wrapped() {
 // resolveCalls adds the uses by functions of other files.
 func (c *collected) resolveCalls() {
 	for _, call := range c.calls {
-		if n, ok := c.wrappers[call.callee]; ok && n < len(call.args) && call.args[n].Name != "" {
-			c.uses = append(c.uses, call.args[n])
+		code, ok := c.wrappers[call.callee]
+		if n := code / 2; ok && n < len(call.args) && call.args[n].Name != "" {
+			u := call.args[n]
+			u.Optional = u.Optional || code%2 == 0
+			c.uses = append(c.uses, u)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (s *js) value(start, end int) {
 	case s.is(end, "["):
 		s.indexed(start, end, form)
 	case s.is(start-1, "in") && s.lit(start-2) != "":
-		s.read(s.lit(start-2), start-2, Use{Form: form, Optional: true})
+		s.readAt(s.lit(start-2), start-2, Use{Form: form, Optional: true}, start-2, end)
 	case s.parses(start):
 	case s.is(start-1, "=") && s.memberAssigned(start-2), s.is(start-1, "default"),
 		s.is(start-1, "...") || s.is(start-1, "return") || s.is(start-1, "in") || s.is(start-1, "of"),
@@ -88,7 +88,7 @@ func (s *js) dotted(start, name int, form string) {
 	}
 	u := s.context(start, name+1, form)
 	u.Indirect = s.aliased(start)
-	s.read(text, name, u)
+	s.readAt(text, name, u, start, name+1)
 }
 
 // aliased tells whether an expression for the environment is a name of this file's own.
@@ -114,11 +114,16 @@ func (s *js) indexed(start, open int, form string) {
 		if isName(name) {
 			u := s.context(start, closing+1, form)
 			u.Indirect = constant || s.aliased(start)
-			s.read(name, open+1, u)
+			s.readAt(name, open+1, u, start, closing+1)
 			return
 		}
 		if s.isIdent(open + 1) {
-			s.wrapper(open + 1)
+			if s.listed(open+1, start, closing+1, form) {
+				return
+			}
+			if s.wrapper(open + 1) {
+				s.occurs(occurrence{start: start, end: closing + 1, wrapper: len(s.wrappers)})
+			}
 		}
 	}
 	s.cannotKnow(Dynamic{Form: form + "[...]", Client: s.client}, s.toks[start].Start)
@@ -136,6 +141,15 @@ func (s *js) context(start, end int, form string) Use {
 	for s.is(start-1, "(") && s.is(end, ")") && !s.callee(start-2) {
 		start, end = start-1, end+1
 	}
+	if s.lenientParse(start) {
+		u.Optional = true
+	}
+	if from, to := s.converted(start, end); from != start {
+		switch s.text(to) {
+		case "||", "&&", "?":
+			u.Optional = true
+		}
+	}
 	switch s.text(end) {
 	case "??", "||", "??=", "||=", "&&", "?", "?.", "===", "!==", "==", "!=":
 		u.Optional = s.toks[end].Kind == jslex.Punct
@@ -150,6 +164,7 @@ func (s *js) context(start, end int, form string) Use {
 	}
 	// t3-env's schema, whose keys are uses of their own, says whether it may be missing.
 	u.Optional = u.Optional || s.checks(start, end) || s.is(s.parent(start), "{") && s.schemaOption(s.parent(start))
+	u.Asserted = u.Asserted && !u.Optional
 	return u
 }
 
@@ -157,6 +172,62 @@ func (s *js) context(start, end int, form string) Use {
 func (s *js) read(name string, token int, u Use) {
 	u.Name, u.Client = name, s.client
 	s.use(u, s.offset(token))
+}
+
+// readAt adds a read whose value is the expression from start to end.
+func (s *js) readAt(name string, token int, u Use, start, end int) {
+	n := len(s.uses)
+	if s.read(name, token, u); len(s.uses) > n {
+		s.occurs(occurrence{name: name, start: start, end: end, uses: []int{n}})
+	}
+}
+
+// converted is an expression with the conversions around it, such as Number(…).
+func (s *js) converted(start, end int) (from, to int) {
+	for range maxClimb {
+		for s.is(start-1, "(") && s.is(end, ")") && !s.callee(start-2) {
+			start, end = start-1, end+1
+		}
+		last := end
+		if s.is(last, "!") && !s.toks[last].Newline {
+			last++
+		}
+		if !s.is(start-1, "(") || !s.is(last, ")") && !s.is(last, ",") || s.closing(start-1) < last {
+			break
+		}
+		fn := start - 2
+		switch s.text(fn) {
+		case "Number", "parseInt", "parseFloat", "BigInt":
+		default:
+			return start, end
+		}
+		if start, end = fn, s.closing(start-1)+1; s.member(fn) {
+			start -= 2
+		}
+	}
+	return start, end
+}
+
+// lenientParse tells whether a read is the argument of a schema that lets it be
+// missing: z.string().optional().parse(process.env.X).
+func (s *js) lenientParse(start int) bool {
+	p := s.parent(start)
+	if p < 2 || p != start-1 || !s.is(p, "(") || !s.member(p-1) || !s.is(p-1, "parse") && !s.is(p-1, "safeParse") {
+		return false
+	}
+	for i, n := p-3, 0; i > 0 && n < maxType; n++ {
+		switch {
+		case s.is(i, ")") && s.toks[i].Match > 0:
+			i = s.toks[i].Match - 1
+		case s.is(i, "optional") || s.is(i, "default") || s.is(i, "catch") || s.is(i, "nullish"):
+			return true
+		case s.isIdent(i) && s.member(i):
+			i -= 2
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // offset is where the name itself begins, in quotes or without.
@@ -214,7 +285,15 @@ func (s *js) entries(open, closing int, form string) {
 		case s.is(j, "["):
 			s.cannotKnow(Dynamic{Form: form + "[...]", Client: s.client}, s.toks[j].Start)
 		case name != "":
+			n := len(s.uses)
 			s.read(name, j, Use{Form: "{} = " + form, Optional: fallback, Indirect: true})
+			local := j
+			if s.is(j+1, ":") {
+				local = j + 2
+			}
+			if len(s.uses) > n && s.isIdent(local) && !fallback && len(s.picked) < maxUses {
+				s.picked = append(s.picked, occurrence{name: name, start: local, end: local + 1, uses: []int{n}})
+			}
 		}
 		j = end + 1
 	}
