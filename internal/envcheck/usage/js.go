@@ -22,6 +22,7 @@ type js struct {
 	picked   []occurrence // names that a pattern takes out of the environment
 	guards   []guard
 	failed   []occurrence    // without which the program ends
+	configs  map[string]bool // what has the type ConfigService; made when first needed
 	failures map[string]bool // functions that only fail; made when first needed
 	blocks   []int           // the brace around each token, or -1; made when first needed
 	done     map[int]bool    // tokens of environment objects that have been read as a pattern's value
@@ -107,6 +108,8 @@ func (s *js) at(i int) {
 	switch {
 	case t.Kind == jslex.Punct && t.Text == "{":
 		s.pattern(i)
+	case t.Kind == jslex.Str && s.is(i+1, ":"):
+		s.defined(literal(*t))
 	case t.Kind != jslex.Ident:
 	case s.schemaCall(i):
 	case (t.Text == "get" || t.Text == "getOrThrow") && s.member(i):

@@ -62,8 +62,8 @@ func (s *js) imported(module, name string, at int, named bool, token int) {
 	case strings.HasPrefix(module, "$env/static/") && named:
 		s.read(name, token, Use{Form: "$env/static"})
 	case strings.HasPrefix(module, "astro:env/") && named && isUpper(name):
-		s.read(name, token, Use{Form: "astro:env"})
-	case module == "astro:env/server" && name == "getSecret":
+		s.read(name, token, Use{Form: formAstro})
+	case module == "prisma/config" && named && name == "env", module == "astro:env/server" && name == "getSecret":
 		s.wrappers = append(s.wrappers, wrapper{name: s.text(at)})
 	}
 	s.imports[s.text(at)] = module

@@ -319,11 +319,36 @@ func (s *js) deno(i int) {
 
 // nestConfig reads config.get("NAME") of NestJS, whose configuration is the environment.
 func (s *js) nestConfig(i int) {
-	owner, open := strings.ToLower(s.text(i-2)), i+1
-	if s.is(open, "<") { // get<string>("NAME")
-		open += 3
+	open := i + 1
+	for n := 0; s.is(i+1, "<") && !s.is(open, "(") && n < maxClimb; n++ { // get<string>("NAME")
+		open++
 	}
-	if name := s.lit(open + 1); s.is(open, "(") && isUpper(name) && strings.HasSuffix(strings.TrimSuffix(owner, "service"), "config") && strings.Contains(s.src, "@nestjs/config") {
-		s.read(name, open+1, Use{Form: "ConfigService", Optional: s.is(open+2, ",")})
+	name := s.lit(open + 1)
+	if !s.is(open, "(") || !isUpper(name) || !strings.Contains(s.src, "@nestjs/config") || !s.isConfig(s.text(i-2)) {
+		return
 	}
+	start := i - 2
+	if s.member(start) && s.is(start-2, "this") {
+		start -= 2
+	}
+	u := s.context(start, s.next(open), formNest)
+	u.Optional = u.Optional || s.is(open+2, ",") && !s.is(open+3, "{") && !s.is(open+3, ")") // { infer: true } is none
+	u.Asserted = !u.Optional && (u.Asserted || s.is(i, "getOrThrow"))
+	s.readAt(name, open+1, u, start, s.next(open))
+}
+
+// isConfig tells whether a name is that of NestJS's ConfigService, by itself or by its type.
+func (s *js) isConfig(name string) bool {
+	if strings.HasSuffix(strings.TrimSuffix(strings.ToLower(name), "service"), "config") {
+		return true
+	}
+	if s.configs == nil {
+		s.configs = map[string]bool{}
+		for i := range s.toks {
+			if s.is(i, "ConfigService") && s.is(i-1, ":") && s.isIdent(i-2) {
+				s.configs[s.text(i-2)] = true
+			}
+		}
+	}
+	return s.configs[name]
 }

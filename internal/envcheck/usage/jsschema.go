@@ -31,6 +31,14 @@ func (s *js) schemaCall(i int) bool {
 		}
 	case "validationSchema": // NestJS
 		return s.is(i+1, ":") && s.schemaValue(i+2, 0)
+	case "envField": // the value of a key of Astro's schema
+		if s.is(i-1, ":") && s.is(i+1, ".") && s.is(i+3, "(") {
+			name, e := s.text(i-2), entry{value: i, end: s.next(i + 3)}
+			s.read(name, i-2, Use{Form: formSchema, Optional: s.lenient(e)})
+			if s.lenient(e) {
+				s.defaults[formAstro+name] = true
+			}
+		}
 	case "env": // of next.config, which takes the place of process.env.NAME in the bundle
 		if base := path.Base(s.name); strings.HasPrefix(base, "next.config.") && s.is(i+1, ":") && s.is(i+2, "{") {
 			for _, e := range s.members(i + 2) {
@@ -42,6 +50,15 @@ func (s *js) schemaCall(i int) bool {
 		}
 	}
 	return false
+}
+
+// defined reads the key of a bundler's definition: "process.env.NAME": value.
+func (s *js) defined(key string) {
+	for _, object := range []string{"process.env.", "import.meta.env."} {
+		if name, ok := strings.CutPrefix(key, object); ok && isName(name) {
+			s.inlined[name] = true
+		}
+	}
 }
 
 // argument is the token at which the n-th argument of the call of name i begins, or 0.
@@ -157,7 +174,11 @@ func (s *js) schemaKeys(open, depth int) {
 		case e.key == "...":
 			s.schemaValue(e.value, depth+1)
 		case isName(e.key):
-			s.read(e.key, e.at, Use{Form: formSchema, Optional: s.lenient(e)})
+			lenient := s.lenient(e)
+			s.read(e.key, e.at, Use{Form: formSchema, Optional: lenient})
+			if lenient {
+				s.defaults[formNest+e.key] = true
+			}
 		}
 	}
 }
@@ -169,7 +190,7 @@ func (s *js) lenient(e entry) bool {
 		case t.Kind != jslex.Ident:
 		case s.is(j+1, "(") && (t.Text == "optional" || t.Text == "Optional" || t.Text == "default" || t.Text == "catch" || t.Text == "nullish"):
 			return true
-		case s.is(j+1, ":") && (t.Text == "default" || t.Text == "devDefault"):
+		case s.is(j+1, ":") && (t.Text == "default" || t.Text == "devDefault" || t.Text == "optional" && s.is(j+2, "true")):
 			return true
 		}
 	}

@@ -77,7 +77,8 @@ func TestAcrossFiles(t *testing.T) {
 
 func TestOtherFiles(t *testing.T) {
 	tests := []struct{ name, src, want string }{
-		{"schema.prisma", "datasource db {\n  url = env(\"A\") // env(\"B\")\n  directUrl = env( \"C\" )\n}", "A~ C~"},
+		{"schema.prisma", "generator client {\n  binaryTargets = env(\"T\")\n}\ndatasource db {\n  url = env(\"A\") // env(\"B\")\n  directUrl = env( \"C\" )\n}\nmodel M {\n  id Int @default(env(\"D\"))\n}", "T A C"},
+		{"a.prisma", "datasource db { url = env(\"A\") }\nmodel M { id Int @map(\"env(\\\"B\\\")\") }", "A"},
 		{"Dockerfile", "# ENV A=1\nARG B\nENV C=$D E=${F:-x}\nRUN echo $$G\nCMD [\"x\"]", "B~ C~ D~ F~"},
 		{"docker-compose.yml", "services:\n  a:\n    image: x:${TAG:-1}\n    environment:\n      - A\n      - B=1 # ${C}\n      D: $E\n      # - F", "TAG~ A~ B~ D~ E~"},
 		{".github/workflows/ci.yml", "env:\n  A: ${{ secrets.B }}\n  # ${{ secrets.C }}\n  D: ${{ vars.E || env.F }}", "B~ E~ F~"},

@@ -6,13 +6,14 @@ import (
 )
 
 // scanOther reads the files beside the code, in which a variable is set, handed on or
-// mentioned. None of what is found there is a read that the schema must know.
+// mentioned. None of what is found there is a read that the schema must know, except
+// those of Prisma.
 func (f *file) scanOther() {
 	switch f.lang {
 	case packageJSON:
 		f.scanPackage()
 	case prisma:
-		f.lineByLine("//", f.prismaLine)
+		f.scanPrisma()
 	case dockerfile:
 		f.lineByLine("#", f.dockerLine)
 	case compose:
@@ -88,6 +89,20 @@ func (f *file) scanPackage() {
 	}
 }
 
+// scanPrisma reads the datasource and the generator, without whose variables Prisma
+// does nothing.
+func (f *file) scanPrisma() {
+	inside := false
+	f.lineByLine("//", func(line string, offset int) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		inside = inside || word == "datasource" || word == "generator"
+		if inside {
+			f.prismaLine(line, offset)
+		}
+		inside = inside && !strings.Contains(line, "}")
+	})
+}
+
 // prismaLine reads env("X").
 func (f *file) prismaLine(line string, offset int) {
 	for rest, base := line, 0; ; {
@@ -102,7 +117,7 @@ func (f *file) prismaLine(line string, offset int) {
 			continue
 		}
 		if name, _, ok := strings.Cut(quoted[1:], `"`); ok && isName(name) {
-			f.use(Use{Name: name, Form: "prisma", NotReads: true}, offset+at+len(rest)-len(quoted)+1)
+			f.use(Use{Name: name, Form: "prisma"}, offset+at+len(rest)-len(quoted)+1)
 		}
 	}
 }

@@ -151,13 +151,14 @@ type collected struct {
 	bytes    int64
 	packages map[string]bool
 	inlined  map[string]bool
+	defaults map[string]bool // by form and name: what a declaration elsewhere gives a default
 	golang   []goFile
 	calls    []call
 	wrappers map[string]int
 }
 
 func newCollected() *collected {
-	return &collected{packages: map[string]bool{}, inlined: map[string]bool{}, wrappers: map[string]int{}}
+	return &collected{packages: map[string]bool{}, inlined: map[string]bool{}, defaults: map[string]bool{}, wrappers: map[string]int{}}
 }
 
 // file is a file being read.
@@ -304,7 +305,13 @@ func merge(parts []*collected) *Result {
 		all.bytes += p.bytes
 		maps.Copy(all.packages, p.packages)
 		maps.Copy(all.inlined, p.inlined)
+		maps.Copy(all.defaults, p.defaults)
 		keepLeast(all.wrappers, p.wrappers)
+	}
+	for i := range all.uses {
+		if u := &all.uses[i]; all.defaults[u.Form+u.Name] {
+			u.Optional, u.Asserted = true, false
+		}
 	}
 	all.resolveCalls()
 	all.resolveGo()

@@ -65,7 +65,8 @@ func (r *Result) DependsOn(pkg string) bool { return r.packages[pkg] }
 // HasPackages tells whether the source has a package.json that names packages.
 func (r *Result) HasPackages() bool { return len(r.packages) > 0 }
 
-// Inlined tells whether a next.config hands the variable to the browser with env.
+// Inlined tells whether the configuration of the bundler puts a value in the place of the
+// variable: env of next.config, or a definition such as Vite's.
 func (r *Result) Inlined(name string) bool { return r.inlined[name] }
 
 // Form of uses that are not reads of a program.
@@ -73,6 +74,8 @@ const (
 	formMention = "mention"     // the name stands in code, or in a file of configuration
 	formSchema  = "schema"      // the key of an object that validates the environment
 	formNextEnv = "next config" // env of next.config
+	formAstro   = "astro:env"
+	formNest    = "ConfigService" // of NestJS
 )
 
 func (r *Result) sort() {

@@ -91,7 +91,10 @@ func TestJavaScript(t *testing.T) {
 		{"zod merged", "const a = z.object({ A: z.string() }); const b = z.object({ B: z.string() }).merge(a); b.parse(process.env)", "A B"},
 		{"other validators", "cleanEnv(process.env, { A: str(), B: str({ default: 'x' }) }); parseEnv(process.env, { C: z.string() }); const S = v.object({ D: v.optional(v.string()) }); v.parse(S, process.env); envsafe({ E: str() })", "A B? C D? E"},
 		{"an unknown validator", "schema.parse(process.env)", "**process.env"},
-		{"NestJS", "import { ConfigService } from '@nestjs/config'; this.configService.get<string>('A'); config.getOrThrow('B'); cache.get('C'); ConfigModule.forRoot({ validationSchema: Joi.object({ D: Joi.string() }) })", "A B D"},
+		{"NestJS", "import { ConfigService } from '@nestjs/config'; this.configService.get<string>('A'); config.getOrThrow('B'); cache.get('C'); ConfigModule.forRoot({ validationSchema: Joi.object({ D: Joi.string(), E: Joi.string().default('e') }) }); config.get('E'); config.get('F', 'f'); config.get('G', { infer: true }); config.get('H') ?? 'h'; config.get<A['b']>('I')", "A B! D E? E? F? G H? I"},
+		{"NestJS by type", "import { ConfigService } from '@nestjs/config'; class S { constructor(private readonly c: ConfigService, private d: Map) { this.c.get('A'); this.d.get('B'); c.get('a.b'); const e = this.c.get('C'); if (!e) throw x } }", "A C!"},
+		{"Astro's schema", "import { A, B } from 'astro:env/server'; defineConfig({ env: { schema: { A: envField.string({ context: 'server' }), B: envField.number({ default: 3 }), C: envField.string({ optional: true }) } } })", "A B? A B? C?"},
+		{"Prisma's configuration", "import { defineConfig, env } from 'prisma/config'; export default defineConfig({ datasource: { url: env('A') } })", "A"},
 		{"generic functions", "const f = <T,>(a: T) => process.env.A; function g<T extends 'x'>(b: T) { return process.env.B }", "A B"},
 		{"regular expressions", "x = a / b; y = /'/.test(process.env.A) ? 'process.env.B' : /[/']/; process.env.C", "A C"},
 	}

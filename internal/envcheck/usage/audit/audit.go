@@ -86,7 +86,7 @@ func (c *comparison) undeclared() {
 		level, places := envcheck.Warning, 0
 		for i := range uses {
 			u := &uses[i]
-			if u.NotReads || setBySystem(name, u.Form) {
+			if u.NotReads || setBySystem(name, u.Form) || c.used.Inlined(name) && !isBundlerConfig(u.File) {
 				continue
 			}
 			places++
@@ -114,6 +114,12 @@ func (c *comparison) undeclared() {
 		}
 		c.add(envcheck.Finding{File: worst.File, Line: worst.Line, Col: worst.Col, Rule: Undeclared, Level: level, Key: name, Message: msg, Fix: c.suggestion(name)})
 	}
+}
+
+// isBundlerConfig tells whether a file may define what others find in process.env: its
+// own reads are of the real environment.
+func isBundlerConfig(name string) bool {
+	return strings.Contains(path.Base(name), ".config.")
 }
 
 func (c *comparison) onlyTests(uses []usage.Use) bool {
