@@ -81,6 +81,7 @@ func (p *schemaParser) checkCall(n *Node, key string) bool {
 
 func (p *schemaParser) checkRef(n *Node, key string) {
 	switch name := refName(n); {
+	case p.full(): // what might be meant takes time to find
 	case name == "":
 		p.report(n.Pos, "schema-function", Error, key, "ref() takes a name", "write $NAME")
 	case p.schema.byKey[name] == nil && !p.imports && !p.imported && !isBuiltin(name):

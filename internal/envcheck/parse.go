@@ -69,6 +69,7 @@ type schemaParser struct {
 	gap      bool // a blank line came since the last block
 	block    commentBlock
 	sawItem  bool
+	failed   bool // an error was reported
 	imports  bool // the header has an @import: keys may come from it
 	imported bool // the file is imported: the environment may be the importing file's
 	disabled bool // @disable: the file counts for nothing
@@ -82,7 +83,18 @@ type commentBlock struct {
 	rules      []Rule
 }
 
+// maxSchemaFindings bounds what is reported about one schema file; who has that
+// many mistakes mends some and looks again.
+const maxSchemaFindings = 1000
+
+// full reports that nothing more is to be reported, apart from the first error.
+func (p *schemaParser) full() bool { return len(p.findings) >= maxSchemaFindings && p.failed }
+
 func (p *schemaParser) report(pos Pos, rule string, level Level, key, msg, fix string) {
+	if p.full() || len(p.findings) >= maxSchemaFindings && level != Error {
+		return
+	}
+	p.failed = p.failed || level == Error
 	p.findings = append(p.findings, Finding{
 		File: p.src.name, Line: pos.Line, Col: pos.Col, Rule: rule, Level: level, Key: key, Message: msg, Fix: fix,
 	})

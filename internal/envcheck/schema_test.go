@@ -139,13 +139,29 @@ func TestSchemaInBoundedTime(t *testing.T) {
 	for _, text := range []string{
 		"A=[" + strings.Repeat("[x,", 45) + "\n", "A=" + strings.Repeat("f(x,", 45) + "\n", "# @type=" + strings.Repeat("f(a=[x,", 20) + "\nA=\n",
 		"# @a=" + strings.Repeat("{a=[", 20) + strings.Repeat("x,[", 2000) + "\nA=\n", "A=\"" + strings.Repeat("${A:-", 5000) + "\"\n",
-		"A=" + strings.Repeat("$(", 500000) + "\n", "A=" + strings.Repeat("${A:-$B", 200000) + "\n", "A=" + strings.Repeat("[", 10000) + "\n",
+		"A=" + strings.Repeat("$(", 500000) + "\n", "A=" + strings.Repeat("${A:-$B", 50000) + "\n",
+		strings.Repeat("# @todo\nA=\n", 2000) + "B=$C\n", "A=" + strings.Repeat("[", 10000) + "\n",
 		"# @type=string(matches=regex('" + strings.Repeat("(?:", 5000) + "'))\nA=\n", "# @type=string(matches=regex('" + strings.Repeat("[a-b", 5000) + "'))\nA=\n",
 	} {
 		start := time.Now()
-		ParseSchema("s", []byte(text))
+		_, fs := ParseSchema("s", []byte(text))
+		if len(fs) > maxSchemaFindings+1 {
+			t.Errorf("%.60s... has %d findings", text, len(fs))
+		}
 		if d := time.Since(start); d > 2*time.Second {
 			t.Errorf("%.60s... took %s", text, d)
 		}
+	}
+}
+
+// TestSchemaFindingsAreBounded: a thousand are enough, but an error is never among those left out.
+func TestSchemaFindingsAreBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&b, "# @todo\nA%d=\n", i)
+	}
+	_, fs := ParseSchema("s", []byte(b.String()+"B=$C\nD=$E\n"))
+	if len(fs) != maxSchemaFindings+1 || fs[maxSchemaFindings].Message != "$C is no item of this file" {
+		t.Errorf("%d findings, the last %+v", len(fs), fs[len(fs)-1])
 	}
 }
