@@ -22,7 +22,7 @@ import (
 type envInput struct {
 	paths  []string          // the files, a later one overrides
 	exists bool              // false: the environment's own file is not there
-	values map[string]string // as Next.js reads them
+	values map[string]string // as the app reads them
 	rules  deploy.VariableRules
 	wanted deploy.Wanted
 }
@@ -34,7 +34,7 @@ func (a *app) envInput(ctx context.Context, t target, named []string) (envInput,
 	if len(named) == 0 {
 		in.paths = []string{filepath.Join(a.projectDir(t), t.env.EnvFile)}
 	}
-	for _, path := range slices.Backward(in.paths) { // the one that wins first, as Next.js goes
+	for _, path := range slices.Backward(in.paths) { // the one that wins first
 		src, err := envcheck.ReadRegular(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && len(named) == 0:
@@ -43,7 +43,7 @@ func (a *app) envInput(ctx context.Context, t target, named []string) (envInput,
 		case err != nil:
 			return in, errs.Wrap(err, errs.Usage, "read the environment's file %s", path)
 		}
-		file, err := envcheck.Read(envcheck.Next, path, src, in.values)
+		file, err := envcheck.Read(envcheck.ReaderOf(t.project.Stack), path, src, in.values)
 		if err != nil {
 			return in, errs.Wrap(err, errs.CheckFailed, "").WithHint("run: opsctl env check %s", path)
 		}
@@ -117,7 +117,7 @@ func (a *app) variableRules(ctx context.Context, t target) (deploy.VariableRules
 func (a *app) envCheckOptions(t target, paths []string) envcheck.Options {
 	dir := a.projectDir(t)
 	o := envcheck.Options{
-		Dir: dir, SchemaPath: t.project.Env.Schema, Env: t.name, Phase: "runtime", Tracked: gitTracked, Now: a.now,
+		Reader: envcheck.ReaderOf(t.project.Stack), Dir: dir, SchemaPath: t.project.Env.Schema, Env: t.name, Phase: "runtime", Tracked: gitTracked, Now: a.now,
 		ReadFile: func(path string) ([]byte, error) {
 			src, err := envcheck.ReadRegular(path)
 			if path == os.DevNull || errors.Is(err, fs.ErrNotExist) && slices.Contains(paths, path) {

@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/execx"
 )
 
@@ -43,6 +47,23 @@ func (a *app) envName(cmd *cobra.Command) string {
 	return ""
 }
 
+// checkEnvName is the usage error for a name that is a slip of an environment's. Any
+// other name may be one that opsctl.yaml does not have.
+func (a *app) checkEnvName(name string) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	known := append(slices.Collect(maps.Keys(p.Environments)), "development", "test", "production")
+	if name == "" || slices.Contains(known, name) {
+		return nil
+	}
+	if near := errs.Closest(name, known); near != "" {
+		return errs.New(errs.Usage, "there is no environment %q", name).WithHint("did you mean --env %s? Else add it to `environments` in opsctl.yaml", near)
+	}
+	return nil
+}
+
 // envPaths gives the directory of the project, relative to here, and the schema's path in it.
 func (a *app) envPaths(flag string) (dir, schema string, err error) {
 	p, err := a.project()
@@ -67,6 +88,36 @@ func (a *app) envPaths(flag string) (dir, schema string, err error) {
 	}
 	schema, err = relative(dir, flag)
 	return dir, schema, err
+}
+
+// appReader is how the app itself reads .env files: as --as says, or else as apps of
+// its stack do. Without opsctl.yaml, other languages are told by their own files.
+func (a *app) appReader(dir, as string) (envcheck.Reader, error) {
+	if as != "" {
+		reader := envcheck.Reader(as)
+		if !slices.Contains(envcheck.Readers(), reader) {
+			return "", errs.New(errs.Usage, "unknown reader %q", as).WithHint("one of: next, compose, dotenv")
+		}
+		return reader, nil
+	}
+	p, err := a.project()
+	if err != nil {
+		return "", err
+	}
+	if p.Stack != "" || has(dir, "package.json") {
+		return envcheck.ReaderOf(p.Stack), nil
+	}
+	for _, name := range []string{"go.mod", "pyproject.toml", "requirements.txt", "manage.py", "Gemfile", "composer.json", "Cargo.toml"} {
+		if has(dir, name) {
+			return envcheck.Compose, nil
+		}
+	}
+	return envcheck.Next, nil
+}
+
+func has(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // relative is a path given on the command line as seen from dir.

@@ -15,7 +15,7 @@ import (
 
 // envCheckFlags are the flags of env check.
 type envCheckFlags struct {
-	schema, phase, format              string
+	schema, phase, format, as          string
 	strict, namesOnly, process, allowT bool
 	fix                                bool
 }
@@ -34,6 +34,10 @@ Without FILE the files are those that Next.js loads in the environment, with its
 precedence: .env.MODE.local, .env.local (not in test), .env.MODE, .env. Of several
 FILEs a later one overrides an earlier one. --env names the environment; without
 it development is checked.
+
+A Next.js app is held to its own reader and to compose's; a plain Node.js server (stack
+node in opsctl.yaml) to dotenv's and compose's; an app in another language to compose's.
+--as says another one.
 
 Each finding has file:line:col, a level, a rule, and below it what to do. Values of
 sensitive keys are never printed. ` + "`opsctl env rules RULE`" + ` explains a rule.
@@ -56,6 +60,7 @@ Exit status: 0 no error, 2 no readable schema, 3 errors found (or warnings, with
 	cmd.Flags().StringVar(&f.schema, "schema", "", "schema `file` (default: env.schema of opsctl.yaml, .env.schema)")
 	cmd.Flags().StringVar(&f.phase, "phase", "", "check for one phase only: build or runtime")
 	cmd.Flags().StringVar(&f.format, "format", "", "text, json, github, sarif or junit (default text)")
+	cmd.Flags().StringVar(&f.as, "as", "", "the app's own reader: next, compose or dotenv (default: as its stack does, next)")
 	cmd.Flags().BoolVar(&f.fix, "fix", false, "repair the files where there is one right spelling")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "a warning fails the check too")
 	cmd.Flags().BoolVar(&f.namesOnly, "names-only", false, "check names only, where values are not at hand")
@@ -85,8 +90,15 @@ func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error
 	if err != nil {
 		return err
 	}
+	if err := a.checkEnvName(a.envName(cmd)); err != nil {
+		return err
+	}
+	reader, err := a.appReader(dir, f.as)
+	if err != nil {
+		return err
+	}
 	o := envcheck.Options{
-		Dir: dir, SchemaPath: schema, Env: a.envName(cmd), Phase: f.phase, Strict: f.strict,
+		Reader: reader, Dir: dir, SchemaPath: schema, Env: a.envName(cmd), Phase: f.phase, Strict: f.strict,
 		NamesOnly: f.namesOnly, AllowTestKeys: f.allowT, Tracked: gitTracked, Now: a.now,
 		InProcess: func(name string) bool { _, ok := a.lookup(name); return ok },
 	}

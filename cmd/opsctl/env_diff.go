@@ -91,7 +91,7 @@ func (a *app) envDiff(ctx context.Context, platformName string, files []string) 
 
 func noEnvFile(in envInput) error {
 	return errs.New(errs.Usage, "%s does not exist", strings.Join(in.paths, ", ")).
-		WithHint("name a file, or write one from what runs: opsctl env pull")
+		WithHint("name a file, or write one from what runs: opsctl env pull --out %s", in.paths[0])
 }
 
 // printVariables is the table of what differs, and of what has something to be said.

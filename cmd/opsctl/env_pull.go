@@ -106,7 +106,7 @@ func (a *app) envPull(ctx context.Context, o envPullOptions) error {
 		a.redact.Add(v.Value)
 	}
 	header := []string{fmt.Sprintf("%s on %s (%s), as %s had it on %s. Secrets: keep this file out of git.", t.env.App, t.env.Platform, t.name, set.Source, a.now().UTC().Format(time.DateTime))}
-	text, left := deploy.RenderDotenv(header, set)
+	text, left := deploy.RenderDotenv(envcheck.ReaderOf(t.project.Stack), header, set)
 	report := envPullReport{
 		Schema: "opsctl.env.pull/v1", App: t.env.App, Platform: t.env.Platform, Env: t.name,
 		Source: set.Source, File: o.out, DryRun: a.global.DryRun, Written: []string{}, Left: left,

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/opsctl/opsctl/internal/deploy"
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/ui"
 )
 
@@ -72,6 +73,9 @@ func (a *app) envPush(ctx context.Context, o envPushOptions, files []string) err
 	}
 	if !in.exists {
 		return noEnvFile(in)
+	}
+	if o.prune && len(in.filled()) == 0 {
+		return errs.New(errs.Usage, "%s sets no variable: --prune would unset all that the app has", joinWords(in.paths)).WithHint("name the file that has them")
 	}
 	engine, plan, err := a.variablePlan(ctx, t, in)
 	if err != nil {

@@ -25,7 +25,7 @@ func (a *app) pushWarnings(ctx context.Context, t target, in envInput, set []str
 	warnings := []string{}
 	var public []string
 	for _, name := range set {
-		if strings.HasPrefix(name, "NEXT_PUBLIC_") {
+		if envcheck.IsPublicName(name) {
 			public = append(public, name)
 		}
 	}
@@ -35,6 +35,9 @@ func (a *app) pushWarnings(ctx context.Context, t target, in envInput, set []str
 			verb = "are"
 		}
 		warnings = append(warnings, fmt.Sprintf("%s %s inlined when the image is built: a push does not change what browsers get; build and deploy again", joinWords(public), verb))
+	}
+	if envcheck.ReaderOf(t.project.Stack) != envcheck.Next {
+		return warnings
 	}
 	var dollar []string
 	for name, value := range in.wanted.Secrets {

@@ -29,9 +29,13 @@ Exit status 3 with the reason when that program refuses a file.`,
   opsctl env show --as compose --reveal .env
   opsctl env show --as dotenv --reveal --json .env | jq -r .vars.DATABASE_URL`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reader := envcheck.Reader(as)
-			if !slices.Contains(envcheck.Readers(), reader) {
-				return errs.New(errs.Usage, "unknown reader %q", as).WithHint("one of: next, compose, dotenv")
+			dir, _, err := a.envPaths("")
+			if err != nil {
+				return err
+			}
+			reader, err := a.appReader(dir, as)
+			if err != nil {
+				return err
 			}
 			vars, err := a.envVars(cmd, reader, args)
 			if err != nil {
@@ -53,7 +57,7 @@ Exit status 3 with the reason when that program refuses a file.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&as, "as", string(envcheck.Next), "reader: next, compose or dotenv")
+	cmd.Flags().StringVar(&as, "as", "", "reader: next, compose or dotenv (default: as the app's stack does, next)")
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "print the values")
 	return cmd
 }

@@ -9,26 +9,26 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
-// RenderDotenv writes variables as a dotenv file that Next.js and docker compose
-// both read as exactly these values. A variable for which no spelling does that is
+// RenderDotenv writes variables as a dotenv file that the app's own reader and docker
+// compose both read as exactly these values. A variable for which no spelling does that is
 // left out: its name is in left, with the reason, and in a comment of the file.
-func RenderDotenv(header []string, set *platform.VariableSet) (text []byte, left map[string]string) {
+func RenderDotenv(app envcheck.Reader, header []string, set *platform.VariableSet) (text []byte, left map[string]string) {
 	left = map[string]string{}
 	for _, u := range set.Unread {
 		left[u.Name] = u.Reason
 	}
 	want := map[string]string{}
 	for _, v := range set.Values {
-		switch _, ok := envcheck.Portable(v.Value); {
+		switch _, ok := envcheck.PortableFor(app, v.Value); {
 		case !environmentName().MatchString(v.Name):
 			left[v.Name] = "not every reader takes its name"
 		case !ok:
-			left[v.Name] = "no spelling of its value is read alike by Next.js and docker compose"
+			left[v.Name] = "no spelling of its value is read alike by the app and by docker compose"
 		default:
 			want[v.Name] = v.Value
 		}
 	}
-	if text = dotenv(header, set, want, left); readsAs(text, want) {
+	if text = dotenv(app, header, set, want, left); readsAs(app, text, want) {
 		return text, left
 	}
 	// A quote that one value leaves open may meet one of a later line. So the values
@@ -41,15 +41,15 @@ func RenderDotenv(header []string, set *platform.VariableSet) (text []byte, left
 			continue
 		}
 		want[v.Name] = value
-		if !readsAs(dotenv(header, set, want, left), want) {
+		if !readsAs(app, dotenv(app, header, set, want, left), want) {
 			delete(want, v.Name)
 			left[v.Name] = "no spelling of its value is read alike beside the other variables"
 		}
 	}
-	return dotenv(header, set, want, left), left
+	return dotenv(app, header, set, want, left), left
 }
 
-func dotenv(header []string, set *platform.VariableSet, want, left map[string]string) []byte {
+func dotenv(app envcheck.Reader, header []string, set *platform.VariableSet, want, left map[string]string) []byte {
 	var b strings.Builder
 	for _, line := range header {
 		b.WriteString("# " + line + "\n")
@@ -65,7 +65,7 @@ func dotenv(header []string, set *platform.VariableSet, want, left map[string]st
 				b.WriteString("\n# Plain variables of the release: opsctl.yaml sets them, a push does not.\n")
 				titled = true
 			}
-			spelling, _ := envcheck.Portable(value)
+			spelling, _ := envcheck.PortableFor(app, value)
 			b.WriteString(v.Name + "=" + spelling + "\n")
 		}
 	}
@@ -88,9 +88,9 @@ func oneLine(name string) string {
 	}, name)
 }
 
-// readsAs tells whether both readers read a file as exactly these variables.
-func readsAs(text []byte, want map[string]string) bool {
-	for _, reader := range []envcheck.Reader{envcheck.Next, envcheck.Compose} {
+// readsAs tells whether the app's reader and compose's read a file as exactly these variables.
+func readsAs(app envcheck.Reader, text []byte, want map[string]string) bool {
+	for _, reader := range app.With() {
 		file, err := envcheck.Read(reader, "", text, nil)
 		if err != nil || !maps.Equal(file.Vars, want) {
 			return false

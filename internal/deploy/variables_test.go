@@ -285,7 +285,7 @@ func TestPullAfterPushIsTheIdentity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, left := deploy.RenderDotenv([]string{"of a test"}, set)
+		text, left := deploy.RenderDotenv(envcheck.Next, []string{"of a test"}, set)
 		for name, value := range want {
 			if _, portable := envcheck.Portable(value); !portable && left[name] == "" {
 				t.Errorf("%s = %q was written, and has no spelling", name, value)
@@ -335,7 +335,7 @@ func TestRenderDotenvLeavesOutWhatItCannotWrite(t *testing.T) {
 		Values: []platform.Variable{{Name: "A", Value: "fine"}, {Name: "B", Value: "pa$w\"rd's"}, {Name: "C.D", Value: "x"}, {Name: "P", Value: "plain", Plain: true}},
 		Unread: []platform.Unread{{Name: "U", Reason: "the machine does not have it"}},
 	}
-	text, left := deploy.RenderDotenv([]string{"head"}, set)
+	text, left := deploy.RenderDotenv(envcheck.Next, []string{"head"}, set)
 	want := "# head\nA=fine\n\n# Plain variables of the release: opsctl.yaml sets them, a push does not.\nP=plain\n\n# Not in this file:\n" +
 		"# B: no spelling of its value is read alike by Next.js and docker compose\n# C.D: not every reader takes its name\n# U: the machine does not have it\n"
 	if string(text) != want || len(left) != 3 {

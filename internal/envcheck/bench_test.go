@@ -53,6 +53,24 @@ func BenchmarkCheck(b *testing.B) {
 	})
 }
 
+// BenchmarkFix repairs a file of which every line is read differently.
+func BenchmarkFix(b *testing.B) {
+	for _, n := range []int{50, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var env strings.Builder
+			for i := range n {
+				fmt.Fprintf(&env, "P%d='a$b%d'\n", i, i)
+			}
+			p := project{".env.schema": "A=\n", ".env": env.String()}
+			for b.Loop() {
+				if fixed, err := Fix(context.Background(), Options{ReadFile: p.read}); err != nil || len(fixed) != 1 || len(fixed[0].Repairs) != n {
+					b.Fatal(err, len(fixed))
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	src := []byte(bigProject(10_000)[".env"])
 	for _, r := range Readers() {

@@ -19,6 +19,7 @@ type Options struct {
 	SchemaPath    string            // default .env.schema
 	Env           string            // name of the environment; default development
 	Phase         string            // build or runtime; default both
+	Reader        Reader            // how the app itself reads .env files; default Next
 	Process       map[string]string // the process environment, which wins over files; nil: not looked at
 	NamesOnly     bool              // values are not there (CI without secrets): check names only
 	Strict        bool              // a warning fails the check too
@@ -98,6 +99,9 @@ func (o Options) withDefaults() Options {
 	if o.Env == "" {
 		o.Env = cmp.Or(o.Process["NODE_ENV"], "development")
 	}
+	if o.Reader == "" {
+		o.Reader = Next
+	}
 	if o.ReadFile == nil {
 		o.ReadFile = ReadRegular
 	}
@@ -119,13 +123,14 @@ const ProcessName = "(process)"
 
 // loaded is a .env file as both readers see it.
 type loaded struct {
-	name          string
-	next, compose *File // in Next.js's environment; compose with none
-	alone         *File // Next.js's reading with no environment, to compare with compose
-	nextErr       *ReadError
-	last          map[string]*Entry
-	text          string
-	src           *source // of text, made when first needed
+	name         string
+	app, compose *File // as the app's own reader reads it in its environment; compose with none
+	alone        *File // the app's reading with no environment, to compare with compose
+	appErr       *ReadError
+	last         map[string]*Entry
+	text         string
+	src          *source          // of text, made when first needed
+	refs         map[string][]int // lines whose values refer to a name, made when first needed
 }
 
 // checker holds the state of one check.
@@ -187,6 +192,15 @@ func (c *checker) environment() string {
 	return e.key(c.schema.CurrentEnv).text
 }
 
+// reportedEnv is the environment's name for people: the one that was asked for, or
+// else the one that the process says it is.
+func (c *checker) reportedEnv() string {
+	if v := c.opts.Process[c.schema.CurrentEnv]; v != "" && !c.envGiven {
+		return v
+	}
+	return c.opts.Env
+}
+
 // load reads the files, first the one that wins, as Next.js does.
 func (c *checker) load() error {
 	names := c.opts.Files
@@ -244,15 +258,17 @@ func readFix(err error) string {
 func (c *checker) loadFile(name string, data []byte, env map[string]string) {
 	l := &loaded{name: name, text: string(data)}
 	var err error
-	l.next, err = Read(Next, name, data, env)
-	errors.As(err, &l.nextErr)
-	if l.alone = l.next; len(env) > 0 {
-		l.alone, _ = Read(Next, name, data, nil)
+	l.app, err = Read(c.opts.Reader, name, data, env)
+	if c.opts.Reader != Compose { // of which the problems are findings of their own
+		errors.As(err, &l.appErr)
+	}
+	if l.alone = l.app; len(env) > 0 {
+		l.alone, _ = Read(c.opts.Reader, name, data, nil)
 	}
 	l.compose, _ = Read(Compose, name, data, nil)
-	l.last = l.next.Last()
+	l.last = l.app.Last()
 	c.files = append(c.files, l)
-	maps.Copy(env, l.next.Vars) // Next.js lets the next file see these
+	maps.Copy(env, l.app.Vars) // Next.js lets the next file see these
 	for key, e := range l.last {
 		if _, process := c.opts.Process[key]; c.values[key] == nil && !process {
 			c.values[key] = &value{item: c.schema.Item(key), key: key, text: e.Value, raw: e.Raw, file: name, pos: e.ValuePos}
@@ -299,7 +315,7 @@ func (c *checker) at(v *value, rule string, level Level, msg, fix string) {
 
 func (c *checker) report() *Report {
 	r := &Report{
-		Env: c.opts.Env, Files: []string{}, Variables: len(c.schema.Items), Silenced: c.silenced, Findings: SortFindings(c.findings),
+		Env: c.reportedEnv(), Files: []string{}, Variables: len(c.schema.Items), Silenced: c.silenced, Findings: SortFindings(c.findings),
 		Errors: c.omitted[Error], Warnings: c.omitted[Warning], Infos: c.omitted[Info],
 	}
 	r.Omitted = r.Errors + r.Warnings + r.Infos

@@ -147,7 +147,7 @@ func (c *checker) phaseRules() {
 		switch {
 		case r.Value == "build" || it.Key == "SENTRY_AUTH_TOKEN":
 			c.at(v, "build-only", Warning, "is needed by the build only but is in the runtime environment", "remove it from the runtime; keep it in CI")
-		case isPublicName(it.Key):
+		case IsPublicName(it.Key):
 			c.at(v, "build-time", Info, "was inlined when the app was built; a change here does nothing until the next build", "rebuild after changing it")
 		}
 	}

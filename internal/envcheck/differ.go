@@ -12,9 +12,9 @@ import (
 func (c *checker) differences(l *loaded) {
 	for _, p := range l.compose.problems {
 		c.add(Finding{File: l.name, Line: p.Pos.Line, Col: p.Pos.Col, Rule: "E-SYNTAX", Level: Error,
-			Message: "docker compose refuses the file here: " + p.Reason + "; Next.js reads on", Fix: syntaxFix(p.Reason)})
+			Message: "docker compose refuses the file here: " + p.Reason + c.readsOn(), Fix: syntaxFix(p.Reason)})
 	}
-	if p := l.nextErr; p != nil {
+	if p := l.appErr; p != nil {
 		c.add(Finding{File: l.name, Line: p.Pos.Line, Col: p.Pos.Col, Rule: "E-SELF", Level: Error,
 			Message: p.Reason, Fix: "write the value out, without a reference to itself"})
 		return
@@ -35,6 +35,17 @@ func (c *checker) differences(l *loaded) {
 		}
 	}
 }
+
+// readsOn says what the app's own reader makes of a line on which compose refuses the file.
+func (c *checker) readsOn() string {
+	if c.opts.Reader == Compose {
+		return ""
+	}
+	return "; " + c.app() + " reads on"
+}
+
+// app is the name of the app's own reader.
+func (c *checker) app() string { return readerNames[c.opts.Reader] }
 
 func syntaxFix(reason string) string {
 	switch {
@@ -104,7 +115,7 @@ func (d *differ) compare(ne *Entry) {
 	case ce == nil:
 		// After a line that compose refuses it may read anything as anything.
 		if len(d.refused) == 0 {
-			d.c.line(d.l, ne, "E-KEY", Warning, "Next.js takes this for an assignment, docker compose does not", "write KEY=value")
+			d.c.line(d.l, ne, "E-KEY", Warning, d.c.app()+" takes this for an assignment, docker compose does not", "write KEY=value")
 		}
 	case ce.Value != ne.Value && !d.c.opts.NamesOnly:
 		rule = d.report(ne, ce)
@@ -122,10 +133,15 @@ func (d *differ) refuses(ne *Entry) bool {
 
 func (d *differ) composeOnly(e *Entry) {
 	if e.Bare {
-		d.c.line(d.l, e, "E-BARE", Warning, "a key without =: docker compose takes it from its own environment, Next.js skips it", "write KEY=value, or remove the line")
+		if d.c.schema.Item(e.Key) == nil && strings.ToUpper(e.Key) != e.Key {
+			shown := *e // a line without = may be a secret that was pasted alone
+			shown.Key = ""
+			e = &shown
+		}
+		d.c.line(d.l, e, "E-BARE", Warning, "a key without =: docker compose takes it from its own environment"+d.c.skips(), "write KEY=value, or remove the line")
 		return
 	}
-	if d.c.line(d.l, e, "E-KEY", Warning, "docker compose takes this for an assignment, Next.js skips it", "write KEY=value; a key is made of letters, digits and _") {
+	if d.c.line(d.l, e, "E-KEY", Warning, "docker compose takes this for an assignment, "+d.c.app()+" skips it", "write KEY=value; a key is made of letters, digits and _") {
 		d.repairSeparator(e)
 	}
 }
@@ -137,11 +153,15 @@ type verdict struct {
 	why    string
 	meant  []string // values, the likeliest first
 	advice string   // instead of a spelling
+	doubt  bool     // meant is the likeliest of several: nothing to write without asking
+
+	otherwise string // with doubt: what else it may be
+	comment   bool   // what stands behind # is one
 }
 
 // report gives the rule that it reported, "" when it only follows from another line's difference.
 func (d *differ) report(ne, ce *Entry) string {
-	if len(refersTo(ce.Raw, d.differs, ne.Key)) > 0 {
+	if len(refersTo(ce.Raw, func(name string) bool { return d.differs[name] }, ne.Key)) > 0 {
 		return ""
 	}
 	v := d.verdict(ne, ce)
@@ -149,23 +169,23 @@ func (d *differ) report(ne, ce *Entry) string {
 	if fix == "" {
 		fix = d.spelling(ne, ce, v)
 	}
-	msg := ne.Key
-	if !isPlausibleKey(msg) {
+	msg := d.c.shownKey(ne.Key)
+	if msg == "" {
 		msg = "this value"
 	}
-	if d.c.add(Finding{File: d.l.name, Line: ce.ValuePos.Line, Col: ce.ValuePos.Col, Rule: v.rule, Level: v.level, Key: shownKey(ne.Key), Fix: fix,
-		Message: msg + " is read differently: " + v.why + " (" + lengths(ne.Value, ce.Value) + ")"}) {
+	if d.c.add(Finding{File: d.l.name, Line: ce.ValuePos.Line, Col: ce.ValuePos.Col, Rule: v.rule, Level: v.level, Key: d.c.shownKey(ne.Key), Fix: fix,
+		Message: msg + " is read differently: " + v.why + " (" + d.lengths(ne.Value, ce.Value) + ")"}) {
 		d.repair(ne, ce, v)
 	}
 	return v.rule
 }
 
 // lengths says how far two values are apart without showing them.
-func lengths(next, compose string) string {
-	if length32(next) == length32(compose) {
-		return "both get " + characters(next) + ", but not the same"
+func (d *differ) lengths(app, compose string) string {
+	if length32(app) == length32(compose) {
+		return "both get " + characters(app) + ", but not the same"
 	}
-	return "Next.js gets " + characters(next) + ", compose " + characters(compose)
+	return d.c.app() + " gets " + characters(app) + ", compose " + characters(compose)
 }
 
 func characters(s string) string {
@@ -183,11 +203,11 @@ func characters(s string) string {
 func (d *differ) spelling(ne, ce *Entry, v verdict) string {
 	if ps := d.proposals(ne, ce, v); len(ps) > 0 {
 		if d.c.schema.SensitiveKey(ne.Key) {
-			return "write the value " + ps[0].form
+			return "write the value " + ps[0].form + v.otherwise
 		}
-		return "write " + ne.Key + "=" + ps[0].spelling
+		return "write " + ne.Key + "=" + ps[0].spelling + v.otherwise
 	}
-	if set, _ := d.references(inside(ce)); set > 0 {
+	if refs := d.references(inside(ce)); refs.here+refs.known > 0 {
 		return "where a variable is meant, use ${NAME} in double quotes, and set it in the same file; where a dollar sign is, write \\$"
 	}
 	return "no spelling is read alike by both: percent-encode the character in a URL, use base64, or set the variable outside the file"
@@ -199,14 +219,14 @@ var (
 	anyRef      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{?(\w+)`) })
 )
 
-// refersTo lists the names in set that a raw value refers to, itself apart.
-func refersTo(raw string, set map[string]bool, self string) []string {
+// refersTo lists those of the names that a raw value refers to, itself apart.
+func refersTo(raw string, among func(name string) bool, self string) []string {
 	if strings.IndexByte(raw, '$') < 0 {
 		return nil
 	}
 	var out []string
 	for _, m := range anyRef().FindAllStringSubmatch(raw, -1) {
-		if set[m[1]] && m[1] != self {
+		if m[1] != self && among(m[1]) {
 			out = append(out, m[1])
 		}
 	}
@@ -214,26 +234,61 @@ func refersTo(raw string, set map[string]bool, self string) []string {
 }
 
 func (d *differ) verdict(ne, ce *Entry) verdict {
-	raw := ce.Raw
+	raw, app := ce.Raw, d.c.app()
 	hash := strings.IndexByte(raw, '#')
 	switch {
 	case ce.Quote == 0 && hash == 0 && len(raw) > 1 && isBlank(raw[1]):
 		return verdict{rule: "E-EMPTY-COMMENT", level: Warning, why: "the comment after = is the value to compose, so that a missing value looks set",
 			advice: "put the comment on a line of its own above"}
 	case ce.Quote == 0 && strings.HasPrefix(raw, "`"):
-		return verdict{rule: "E-BACKTICK", level: Warning, why: "backticks are quotes to Next.js and part of the value to compose", meant: []string{ne.Value}}
+		return verdict{rule: "E-BACKTICK", level: Warning, why: "backticks are quotes to " + app + " and part of the value to compose", meant: []string{ne.Value}}
 	case ce.Quote == 0 && hash > 0 && raw[hash-1] == '\t':
 		return verdict{rule: "E-HASH-TAB", level: Warning, why: "a comment after a tab is part of the value to compose", advice: "put a blank before #, or the comment on a line of its own"}
 	case ce.Quote == 0 && hash >= 0:
-		return verdict{rule: "E-HASH", level: Error, why: "Next.js cuts the value at #", meant: []string{raw, ce.Value}}
+		return d.hash(ne, raw, raw[hash:])
 	case strings.Contains(raw, "\r\n"):
-		return verdict{rule: "E-CRLF", level: Warning, why: "line ends inside the quotes are CRLF to compose and LF to Next.js", advice: "save the file with LF line ends"}
+		return verdict{rule: "E-CRLF", level: Warning, why: "line ends inside the quotes are CRLF to compose and LF to " + app, advice: "save the file with LF line ends"}
+	case strings.IndexByte(raw, '$') >= 0 && d.c.opts.Reader == Dotenv:
+		return verdict{rule: "E-DOLLAR", level: Error, why: "docker compose makes something of the dollar sign, " + app + " does not", meant: []string{ne.Value}}
 	case strings.IndexByte(raw, '$') >= 0:
 		return d.dollar(ne, ce, inside(ce))
 	case strings.IndexByte(raw, '\\') >= 0:
-		return verdict{rule: "E-ESCAPE", level: Warning, why: "a backslash in quotes is an escape to compose but not to Next.js", meant: []string{ce.Value, ne.Value}}
+		v := verdict{rule: "E-ESCAPE", level: Warning, why: "a backslash in quotes is an escape to compose but not to " + app, meant: []string{ce.Value, ne.Value}}
+		if strayEscape().MatchString(inside(ce)) { // \t may be a tab or the name of a folder
+			v.meant, v.advice = nil, "write single quotes where backslashes are meant, and the character itself where it is"
+		}
+		return v
 	}
 	return verdict{rule: "E-QUOTE", level: Warning, why: "the quotes are not read alike", meant: []string{ce.Value, ne.Value}}
+}
+
+// hash classifies a # right after a value: a part of it, or a comment without a blank
+// before it. The type may know.
+func (d *differ) hash(ne *Entry, raw, from string) verdict {
+	v := verdict{rule: "E-HASH", level: Error, why: d.c.app() + " cuts the value at #", meant: []string{raw}}
+	whole, cut := d.fits(ne.Key, raw), d.fits(ne.Key, ne.Value)
+	switch {
+	case cut && !whole:
+		v.meant, v.comment, v.advice = nil, true, "put a blank before #, where a comment begins"
+	case escapesDollar(raw):
+		v.meant, v.advice = nil, plainDollar
+	case strings.ContainsAny(from, " \t"): // it may well be a comment
+		v.doubt, v.otherwise = true, ", or a blank before # if a comment begins there"
+	}
+	return v
+}
+
+// fits reports whether a value is of its key's type.
+func (d *differ) fits(key, value string) bool {
+	it := d.c.schema.Item(key)
+	return it == nil || d.c.eval.checkType(it.Type, value).msg == ""
+}
+
+const plainDollar = `write \$ for each dollar sign that is meant as one, and the value in double quotes`
+
+// escapesDollar reports whether a value holds one of the escapes that not all know.
+func escapesDollar(s string) bool {
+	return strings.Contains(s, `\$`) || strings.Contains(s, "$$")
 }
 
 // inside is the value as written without its quotes.
@@ -257,14 +312,13 @@ func (d *differ) dollar(ne, ce *Entry, inner string) verdict {
 		return verdict{rule: "E-ADJACENT", level: Error, why: "Next.js loses track of two references without braces",
 			advice: "put braces around the names, as in ${A}${B}"}
 	}
-	if strings.Contains(inner, `\$`) || strings.Contains(inner, "$$") {
-		plain := strings.ReplaceAll(strings.ReplaceAll(inner, `\$`, "$"), "$$", "$")
-		return verdict{rule: "E-DOLLAR-ESC", level: Error, why: "the dollar sign is escaped in a way that only one of them knows", meant: []string{plain}}
+	if escapesDollar(inner) {
+		return d.escaped(ne, ce, inner)
 	}
-	for _, name := range refersTo(inner, d.keys(), ne.Key) {
+	for _, name := range refersTo(inner, func(name string) bool { return d.line[name] > 0 }, ne.Key) {
 		if ce.Quote != '\'' && d.line[name] > ne.Pos.Line {
 			return verdict{rule: "E-FORWARD", level: Warning, why: "it refers to a variable that is set further down, which compose does not know yet",
-				advice: "move this line below that of " + shownKey(name)}
+				advice: "move this line below that of " + d.c.shownKey(name)}
 		}
 	}
 	why := "Next.js expands the dollar sign"
@@ -274,11 +328,10 @@ func (d *differ) dollar(ne, ce *Entry, inner string) verdict {
 	return verdict{rule: "E-DOLLAR", level: Error, why: why, meant: []string{inner}}
 }
 
-// keys is the set of the keys in the file.
-func (d *differ) keys() map[string]bool {
-	set := make(map[string]bool, len(d.line))
-	for k := range d.line {
-		set[k] = true
+// skips says that the app's own reader skips a line, where it is not compose.
+func (c *checker) skips() string {
+	if c.opts.Reader == Compose {
+		return ""
 	}
-	return set
+	return ", " + c.app() + " skips it"
 }

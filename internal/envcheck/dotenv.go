@@ -18,6 +18,27 @@ const (
 // Readers lists them.
 func Readers() []Reader { return []Reader{Next, Compose, Dotenv} }
 
+// ReaderOf is how an app of a stack, as opsctl.yaml names it, reads its own .env
+// files: Next.js with its own rules, a plain Node.js server with dotenv. Python's and
+// Go's readers are nearest to compose's, and an app in a container gets what compose reads.
+func ReaderOf(stack string) Reader {
+	switch stack {
+	case "node":
+		return Dotenv
+	case "go", "django", "fastapi", "docker":
+		return Compose
+	}
+	return Next
+}
+
+// With gives the readers of an app: its own and docker compose's, once each.
+func (r Reader) With() []Reader {
+	if r == Compose {
+		return []Reader{Compose}
+	}
+	return []Reader{r, Compose}
+}
+
 // File is what a reader makes of a .env file.
 type File struct {
 	Name    string

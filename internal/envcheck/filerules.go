@@ -15,8 +15,8 @@ func (c *checker) fileRules(ctx context.Context) {
 			c.repairBOM(l)
 		}
 		c.duplicates(l)
-		for i := range l.next.Entries {
-			e := &l.next.Entries[i]
+		for i := range l.app.Entries {
+			e := &l.app.Entries[i]
 			if l.last[e.Key] == e {
 				c.keyRules(l, e, known)
 			}
@@ -41,9 +41,9 @@ func (c *checker) maySuggest(n int) bool {
 func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 	it := c.schema.Item(e.Key)
 	switch {
-	case e.Key == "NODE_ENV":
+	case e.Key == "NODE_ENV" && c.opts.Reader == Next:
 		c.line(l, e, "node-env", Error, "NODE_ENV is set in a file; Next.js sets it itself, and next build breaks on another value", "remove the line")
-	case it == nil && isPlausibleKey(e.Key):
+	case it == nil && c.shownKey(e.Key) != "":
 		fix := ""
 		if c.maySuggest(len(known)) {
 			fix = didYouMean(e.Key, known)
@@ -64,22 +64,22 @@ func (c *checker) keyRules(l *loaded, e *Entry, known []string) {
 
 // line reports something about an assignment, at its key; false when that is silenced.
 func (c *checker) line(l *loaded, e *Entry, rule string, level Level, msg, fix string) bool {
-	return c.add(Finding{File: l.name, Line: e.Pos.Line, Col: e.Pos.Col, Rule: rule, Level: level, Key: shownKey(e.Key), Message: msg, Fix: fix})
+	return c.add(Finding{File: l.name, Line: e.Pos.Line, Col: e.Pos.Col, Rule: rule, Level: level, Key: c.shownKey(e.Key), Message: msg, Fix: fix})
 }
 
 // shownKey is the key where it can be printed.
-func shownKey(key string) string {
-	if isPlausibleKey(key) {
+func (c *checker) shownKey(key string) string {
+	if c.schema.Item(key) != nil || isPlausibleKey(key) {
 		return key
 	}
 	return ""
 }
 
 // isPlausibleKey reports whether a key looks like the name of a variable and
-// not like a line of a secret that happens to hold a =, such as the last line
-// of an unquoted private key. Only such a key is ever printed.
+// not like a secret, or a line of one that happens to hold a =, such as the last
+// line of an unquoted private key. Only such a key is ever printed.
 func isPlausibleKey(key string) bool {
-	if envName(key) != key || key == "" || len(key) > 64 {
+	if envName(key) != key || key == "" || len(key) > 64 || secretKind("", key) != "" {
 		return false
 	}
 	digits, upper, lower := 0, 0, 0
@@ -93,26 +93,23 @@ func isPlausibleKey(key string) bool {
 			lower++
 		}
 	}
-	mixed := upper > 0 && lower > 0
 	switch {
-	case !strings.Contains(key, "_") && mixed:
-		return len(key) <= 12 && digits == 0
+	case upper > 0 && lower > 0: // Base64 looks like this, and names hardly do
+		return false
 	case !strings.Contains(key, "_"):
 		return len(key) <= 8 || len(key) <= 16 && digits <= 1
-	case mixed:
-		return len(key) <= 24 && digits <= 1
 	}
 	return true
 }
 
 // duplicates reports a key that is set twice in a file.
 func (c *checker) duplicates(l *loaded) {
-	if len(l.last) == len(l.next.Entries) {
+	if len(l.last) == len(l.app.Entries) {
 		return
 	}
 	first := map[string]*Entry{}
-	for i := range l.next.Entries {
-		e := &l.next.Entries[i]
+	for i := range l.app.Entries {
+		e := &l.app.Entries[i]
 		prev := first[e.Key]
 		if prev == nil {
 			first[e.Key] = e
@@ -122,7 +119,7 @@ func (c *checker) duplicates(l *loaded) {
 		if prev.Raw == e.Raw {
 			level, msg = Warning, " is set again; the first is on line "
 		}
-		name := shownKey(e.Key)
+		name := c.shownKey(e.Key)
 		if name == "" {
 			name = "a name"
 		}
@@ -172,7 +169,7 @@ func (c *checker) dockerignore() {
 			continue // nothing reads it there
 		}
 		c.add(Finding{File: l.name, Line: 1, Col: 1, Rule: "dockerignore", Level: Warning,
-			Message: l.name + " is not in .dockerignore: a COPY puts it into the image, where Next.js reads it over the platform's values",
+			Message: l.name + " is not in .dockerignore: a COPY puts it into the image, where the app may read it instead of the platform's values",
 			Fix:     "add .env* to .dockerignore, and !.env.example after it if that file is needed"})
 	}
 }
@@ -194,8 +191,8 @@ func ignored(patterns []string, name string) bool {
 func (c *checker) unknownKeys() []string {
 	var out []string
 	for _, l := range c.files {
-		for i := range l.next.Entries {
-			e := &l.next.Entries[i]
+		for i := range l.app.Entries {
+			e := &l.app.Entries[i]
 			if l.last[e.Key] == e && c.schema.Item(e.Key) == nil && isPlausibleKey(e.Key) {
 				out = append(out, e.Key)
 			}

@@ -26,8 +26,13 @@ type Repair struct {
 	Changes []string `json:"changes,omitempty"`
 }
 
-// maxRounds bounds how often a file is looked at again: a repair may uncover another.
-const maxRounds = 8
+const (
+	// maxRounds bounds how often the files are looked at again: what refers to a
+	// value that was repaired may need a repair itself.
+	maxRounds = 200
+	// maxFixWork bounds the bytes that are read back to see that repairs keep what they promise.
+	maxFixWork = 64 << 20
+)
 
 // Fix repairs what has one right spelling: values that Next.js and compose read
 // differently, and keys that are set twice. Nothing is written: the caller gets
@@ -44,8 +49,8 @@ func Fix(ctx context.Context, o Options) ([]Fixed, error) {
 		}
 		return read(path)
 	}
-	repairs := map[string][]Repair{}
-	lines := map[string]*lineMap{}
+	fixers := map[string]*fixer{}
+	work := maxFixWork
 	for range maxRounds {
 		c, err := run(ctx, o)
 		if err != nil {
@@ -53,28 +58,27 @@ func Fix(ctx context.Context, o Options) ([]Fixed, error) {
 		}
 		changed := false
 		for _, l := range c.files {
-			if l.nextErr != nil { // it has no values to compare with
+			if l.appErr != nil { // it has no values to compare with
 				continue
 			}
-			applied, after := applyAll(l.text, c.edits[l.name])
-			if len(applied) == 0 {
-				continue
+			if fixers[l.name] == nil {
+				fixers[l.name] = &fixer{app: o.Reader, refused: map[string]bool{}, work: &work}
 			}
-			if lines[l.name] == nil {
-				lines[l.name] = &lineMap{}
+			if after, ok := fixers[l.name].round(l, c.edits[l.name]); ok {
+				texts[join(o.Dir, l.name)] = after
+				changed = true
 			}
-			repairs[l.name] = append(repairs[l.name], describe(l, after, applied, lines[l.name])...)
-			lines[l.name].shift(l.text, applied)
-			texts[join(o.Dir, l.name)] = after
-			changed = true
 		}
 		if !changed {
 			break
 		}
 	}
 	var out []Fixed
-	for _, name := range slices.Sorted(maps.Keys(repairs)) {
-		rs := repairs[name]
+	for _, name := range slices.Sorted(maps.Keys(fixers)) {
+		rs := fixers[name].repairs
+		if len(rs) == 0 {
+			continue
+		}
 		slices.SortStableFunc(rs, func(a, b Repair) int { return a.Line - b.Line })
 		out = append(out, Fixed{File: name, Text: []byte(texts[join(o.Dir, name)]), Repairs: rs})
 	}
@@ -131,28 +135,76 @@ func (l *loaded) newline() string {
 	return "\n"
 }
 
-// applyAll applies those edits that do what they say and nothing else. When all
-// of them together do not, halves are tried, so that one bad edit costs few readings.
-func applyAll(text string, edits []edit) (applied []edit, after string) {
-	edits = disjoint(edits)
-	after = text
+// fixer repairs one file, in rounds.
+type fixer struct {
+	app     Reader
+	repairs []Repair
+	lines   lineMap
+	refused map[string]bool // edits that did not keep what they promised
+	again   bool            // others were made since: they may by now
+	work    *int            // bytes that may still be read back
+}
+
+// round applies those edits that do what they say and nothing else; false when there
+// are none. When all of them together do not, halves are tried, so that one bad edit
+// costs few readings.
+func (f *fixer) round(l *loaded, edits []edit) (after string, ok bool) {
+	before := f.read(l.text)
+	var applied []edit
+	after = l.text
 	var try func(es []edit)
 	try = func(es []edit) {
-		if len(es) == 0 {
+		all := disjoint(slices.Concat(applied, es))
+		if len(es) == 0 || *f.work < 0 {
 			return
 		}
-		all := disjoint(slices.Concat(applied, es))
-		if next := splice(text, all); len(all) == len(applied)+len(es) && keeps(text, next, all) {
+		next := splice(l.text, all)
+		if *f.work -= 2 * len(next); len(all) == len(applied)+len(es) && keeps(before, f.read(next), all) {
 			applied, after = all, next
 			return
 		}
-		if len(es) > 1 {
-			try(es[:len(es)/2])
-			try(es[len(es)/2:])
+		if len(es) == 1 {
+			f.refused[es[0].id()] = true
+			return
 		}
+		try(es[:len(es)/2])
+		try(es[len(es)/2:])
 	}
-	try(edits)
-	return applied, after
+	try(disjoint(slices.DeleteFunc(slices.Clone(edits), func(e edit) bool { return f.refused[e.id()] })))
+	if len(applied) == 0 && f.again {
+		f.again = false
+		clear(f.refused)
+		try(disjoint(edits))
+	}
+	if len(applied) == 0 {
+		return after, false
+	}
+	f.again = len(f.refused) > 0
+	f.repairs = append(f.repairs, describe(before, f.read(after), l.name, applied, &f.lines)...)
+	f.lines.shift(l.text, applied)
+	return after, true
+}
+
+// id tells an edit from the others, wherever it stands by now.
+func (e edit) id() string { return e.rule + "\x00" + e.key + "\x00" + e.text }
+
+// readings are what each of the app's readers makes of a text.
+type readings []reading
+
+type reading struct {
+	name string // of the reader, for people
+	file *File
+	err  error
+	refs map[string][]string // from a name to the keys whose values refer to it
+}
+
+func (f *fixer) read(text string) readings {
+	var out readings
+	for _, r := range f.app.With() {
+		file, err := Read(r, "", []byte(text), nil) // the entries of a refused file count too
+		out = append(out, reading{readerNames[r], file, err, referring(file)})
+	}
+	return out
 }
 
 // disjoint sorts edits by place and leaves out those that overlap an earlier one.
@@ -181,10 +233,10 @@ func splice(text string, edits []edit) string {
 	return b.String()
 }
 
-// keeps reports whether the edits turn before into after as they promise: both
-// readers get the wanted values, what refers to them may follow, and all else
+// keeps reports whether the edits turn before into after as they promise: each
+// reader gets the wanted values, what refers to them may follow, and all else
 // is read as before. A reader that took the file still does.
-func keeps(before, after string, edits []edit) bool {
+func keeps(before, after readings, edits []edit) bool {
 	want := map[string]string{}
 	for _, e := range edits {
 		for key, v := range e.want {
@@ -194,19 +246,18 @@ func keeps(before, after string, edits []edit) bool {
 			want[key] = v
 		}
 	}
-	for _, r := range []Reader{Next, Compose} {
-		was, wasErr := Read(r, "", []byte(before), nil)
-		is, isErr := Read(r, "", []byte(after), nil)
-		if isErr != nil && wasErr == nil || len(is.problems) > len(was.problems) {
+	for i, is := range after {
+		was := before[i]
+		if is.err != nil && was.err == nil || len(is.file.problems) > len(was.file.problems) {
 			return false
 		}
-		follows := followers(referring(is), want)
 		for key, v := range want {
-			if got, ok := is.Vars[key]; !ok || got != v {
+			if got, ok := is.file.Vars[key]; !ok || got != v {
 				return false
 			}
 		}
-		if !sameBut(was.Vars, is.Vars, func(key string) bool { _, ok := want[key]; return ok || follows[key] }) {
+		follows := is.followers(slices.Collect(maps.Keys(want))...)
+		if !sameBut(was.file.Vars, is.file.Vars, func(key string) bool { return follows[key] }) {
 			return false
 		}
 	}
@@ -225,29 +276,30 @@ func sameBut(a, b map[string]string, may func(string) bool) bool {
 	return true
 }
 
-// referring are the entries whose values hold a reference, or might.
-func referring(f *File) []*Entry {
-	var out []*Entry
+// referring leads from a name to the keys whose values refer to it.
+func referring(f *File) map[string][]string {
+	out := map[string][]string{}
 	for i := range f.Entries {
-		if strings.IndexByte(f.Entries[i].Raw, '$') >= 0 {
-			out = append(out, &f.Entries[i])
+		e := &f.Entries[i]
+		if strings.IndexByte(e.Raw, '$') < 0 {
+			continue
+		}
+		for _, m := range anyRef().FindAllStringSubmatch(e.Raw, -1) {
+			out[m[1]] = append(out[m[1]], e.Key)
 		}
 	}
 	return out
 }
 
-// followers are the keys whose values refer to a changed one, or to another follower.
-func followers(entries []*Entry, changed map[string]string) map[string]bool {
+// followers are the keys and those whose values refer to one of them, or to another follower.
+func (r reading) followers(keys ...string) map[string]bool {
 	set := map[string]bool{}
-	for key := range changed {
-		set[key] = true
-	}
-	for grew := len(set) > 0; grew; {
-		grew = false
-		for _, e := range entries {
-			if !set[e.Key] && len(refersTo(e.Raw, set, e.Key)) > 0 {
-				set[e.Key], grew = true, true
-			}
+	for len(keys) > 0 {
+		key := keys[len(keys)-1]
+		keys = keys[:len(keys)-1]
+		if !set[key] {
+			set[key] = true
+			keys = append(keys, r.refs[key]...)
 		}
 	}
 	return set

@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -14,50 +15,61 @@ type proposal struct {
 }
 
 // proposals are the spellings that may settle a difference, the likeliest first. A
-// value with references is not taken for a text with dollar signs: where the
-// file sets every variable, it is kept as a reference, and where it sets only
-// some, or another place does, nobody can know what was meant.
+// value with references is not taken for a text with dollar signs: where the file
+// sets all of the variables, the value may stay a reference, unless it may as well be
+// a secret; where the file sets some of them, or the schema alone knows one, nobody can
+// know what was meant. What the process has decides nothing: it is another one elsewhere.
 func (d *differ) proposals(ne, ce *Entry, v verdict) []proposal {
 	raw := inside(ce)
-	set, unset := d.references(raw)
+	refs := d.references(raw)
 	switch {
 	case len(v.meant) == 0:
 		return nil
-	case set > 0 && unset == 0 && strings.IndexByte(raw, '"') < 0:
+	case refs.here > 0 && refs.here == refs.all && strings.IndexByte(raw, '"') < 0 && d.c.opts.Reader != Dotenv &&
+		(!d.c.schema.SensitiveKey(ne.Key) || refs.braced && ce.Quote != '\''):
 		value := ce.Value
 		if ce.Quote == '\'' {
 			value = ne.Value
 		}
 		return []proposal{{value, `"` + raw + `"`, "in double quotes, in which both expand it"}}
-	case set > 0:
+	case refs.here > 0 || refs.known > 0:
 		return nil
 	}
 	var out []proposal
 	for _, m := range v.meant {
-		if s, form, ok := portable(m); ok {
+		if s, form, ok := portable(m, d.c.opts.Reader); ok {
 			out = append(out, proposal{m, s, form})
 		}
 	}
 	return out
 }
 
-// references counts the variables that a value refers to: those that something
-// sets and those that nothing does.
-func (d *differ) references(raw string) (set, unset int) {
+// references are the variables that a value seems to refer to.
+type references struct {
+	all, here, known int  // here: those that the file sets; known: those that only the schema has
+	braced           bool // each is written ${NAME}
+}
+
+func (d *differ) references(raw string) references {
+	r := references{braced: true}
 	if strings.IndexByte(raw, '$') < 0 {
-		return 0, 0
+		return r
 	}
 	for _, m := range anyRef().FindAllStringSubmatchIndex(raw, -1) {
 		name := raw[m[2]:m[3]]
+		if m[0] > 0 && raw[m[0]-1] == '\\' {
+			continue
+		}
+		r.all++
+		r.braced = r.braced && raw[m[0]+1] == '{'
 		switch {
-		case m[0] > 0 && raw[m[0]-1] == '\\':
-		case d.c.isSet(name):
-			set++
-		default:
-			unset++
+		case d.line[name] > 0:
+			r.here++
+		case d.c.schema.Item(name) != nil:
+			r.known++
 		}
 	}
-	return set, unset
+	return r
 }
 
 // repair proposes the edit that settles a difference, where one is beyond doubt.
@@ -68,27 +80,29 @@ func (d *differ) repair(ne, ce *Entry, v verdict) {
 	if e.end > len(d.l.text) || d.l.text[e.start:e.end] != ce.Raw {
 		return
 	}
+	if v.doubt {
+		return
+	}
 	var value string
-	switch v.rule {
-	case "E-EMPTY-COMMENT":
+	switch rule := v.rule; {
+	case v.comment:
+		value, e.start = ne.Value, e.start+strings.IndexByte(ce.Raw, '#')
+		e.end, e.text, e.what = e.start, " ", "a blank stands before the comment now"
+	case rule == "E-EMPTY-COMMENT":
 		line := strings.LastIndexByte(d.l.text[:e.start], '\n') + 1
 		e.text = ce.Raw + d.l.newline() + strings.TrimRight(d.l.text[line:e.start], " \t")
 		e.start, e.what = line, "the comment stands on a line of its own now"
-	case "E-HASH-TAB":
+	case rule == "E-HASH-TAB":
 		at := strings.Index(ce.Raw, "\t#")
 		value, e.start, e.end = ne.Value, e.start+at, e.start+at+1
 		e.text, e.what = " ", "a blank stands before the comment now"
-	case "E-DEFAULT":
+	case rule == "E-DEFAULT":
 		value, e.text, e.what = ce.Value, withDefault().ReplaceAllString(ce.Raw, "$${$1}"), "the reference has no default any more, for the file sets the variable"
-	case "E-ADJACENT":
+	case rule == "E-ADJACENT":
 		value, e.text, e.what = ce.Value, bareRef().ReplaceAllString(ce.Raw, "$${$1}"), "the references have braces now"
-	case "E-CRLF":
-		d.unixLines(ne, ce)
-		return
-	case "E-DOLLAR", "E-DOLLAR-ESC", "E-HASH", "E-BACKTICK", "E-ESCAPE":
-		if v.rule == "E-ESCAPE" && strayEscape().MatchString(inside(ce)) {
-			return // \t may be a tab or a folder's name
-		}
+	case rule == "E-CRLF":
+		value, e.text, e.what = ne.Value, strings.ReplaceAll(ce.Raw, "\r\n", "\n"), "the line ends in the quotes are LF now"
+	case slices.Contains([]string{"E-DOLLAR", "E-DOLLAR-ESC", "E-HASH", "E-BACKTICK", "E-ESCAPE"}, rule):
 		ps := d.proposals(ne, ce, v)
 		if len(ps) == 0 {
 			return
@@ -108,17 +122,22 @@ var (
 	strayEscape = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:[^\\]|\\[\\"'nr])*\\(?:[^\\"'nr]|$)`) })
 )
 
-// unixLines makes all line ends of the file LF: one edit, alone in its round.
-func (d *differ) unixLines(ne, ce *Entry) {
-	want := map[string]string{ne.Key: ne.Value}
-	for i, e := range d.c.edits[d.l.name] {
-		if e.rule == "E-CRLF" {
-			d.c.edits[d.l.name][i].want[ne.Key] = ne.Value
-			return
-		}
+// escaped classifies a dollar sign that is escaped. What was meant is one of the two
+// readings, where the other cannot have been.
+func (d *differ) escaped(ne, ce *Entry, inner string) verdict {
+	v := verdict{rule: "E-DOLLAR-ESC", level: Error, why: "the dollar sign is escaped in a way that only one of them knows"}
+	rest := strings.ReplaceAll(inner, `\$`, "")
+	switch {
+	case rest != inner && strings.IndexByte(rest, '$') < 0: // all are escaped as Next.js wants it
+		v.meant = []string{ne.Value}
+	case rest == inner && ce.Quote == '\'': // $$ in single quotes, as it stands
+		v.meant = []string{inner}
+	case rest == inner && !strings.Contains(strings.ReplaceAll(inner, "$$", ""), "$"): // as compose wants it, or two of them
+		v.meant, v.doubt, v.otherwise = []string{ce.Value}, true, ", if one dollar sign is meant"
+	default:
+		v.advice = plainDollar
 	}
-	d.c.propose(d.l, edit{end: len(d.l.text), text: strings.ReplaceAll(d.l.text, "\r\n", "\n"), rule: "E-CRLF", key: ne.Key,
-		pos: ce.ValuePos, what: "all line ends of the file are LF now", want: want})
+	return v
 }
 
 // repairRefused proposes the edit for a value of Next.js's on which compose
@@ -126,17 +145,17 @@ func (d *differ) unixLines(ne, ce *Entry) {
 func (d *differ) repairRefused(ne *Entry) {
 	e := edit{rule: "E-SYNTAX", key: ne.Key, pos: ne.ValuePos, start: d.l.offset(ne.ValuePos)}
 	e.end = e.start + len(ne.Raw)
-	set, _ := d.references(ne.Raw)
+	refs := d.references(ne.Raw)
 	meant := ne.Value
 	switch {
-	case set > 0 || e.end > len(d.l.text) || d.l.text[e.start:e.end] != ne.Raw:
+	case refs.here+refs.known > 0 || e.end > len(d.l.text) || d.l.text[e.start:e.end] != ne.Raw:
 		return
 	case !closed(ne) && strings.ContainsAny(ne.Raw, "\"'`"):
 		return // a quote is missing somewhere
 	case strings.Contains(ne.Raw, "$"):
 		meant = inside(ne)
 	}
-	s, form, ok := portable(meant)
+	s, form, ok := portable(meant, d.c.opts.Reader)
 	if !ok {
 		return
 	}
@@ -152,37 +171,60 @@ func closed(e *Entry) bool {
 // repairSeparator proposes = for the colon that only compose takes for one.
 func (d *differ) repairSeparator(e *Entry) {
 	at := d.l.offset(e.Pos) + len(e.Key)
-	if envName(e.Key) != e.Key || at >= len(d.l.text) || d.l.text[at] != ':' || strings.IndexByte(e.Raw, '$') >= 0 {
-		return
+	if envName(e.Key) != e.Key || strings.ToUpper(e.Key) != e.Key || at >= len(d.l.text) || d.l.text[at] != ':' ||
+		strings.HasPrefix(e.Raw, "//") || strings.IndexByte(e.Raw, '$') >= 0 {
+		return // https://example.com is no assignment
 	}
 	d.c.propose(d.l, edit{rule: "E-KEY", key: e.Key, pos: e.Pos, start: at, end: at + 1, text: "=", what: "the line is an assignment with = now",
 		want: map[string]string{e.Key: e.Value}})
 }
 
 // repairDuplicate proposes to take out the line that does not count: an equal one
-// goes, another one becomes a comment.
+// goes, another one, or one with a comment behind it, becomes a comment. A line that
+// another one in between refers to does count.
 func (c *checker) repairDuplicate(l *loaded, first, last *Entry) {
-	e, what, remove := first, "the line that did not count is a comment now", false
+	if l.refersBetween(first.Key, first.Pos.Line, last.EndLine) {
+		return
+	}
+	e, what := first, "the line that did not count is a comment now"
 	if first.Raw == last.Raw {
-		e, what, remove = last, "the same line once more is gone", true
+		e = last
 	}
 	start := strings.LastIndexByte(l.text[:l.offset(e.Pos)], '\n') + 1
-	end := l.offset(e.ValuePos)
-	for range e.EndLine - e.Pos.Line + 1 {
-		if i := strings.IndexByte(l.text[end:], '\n'); i >= 0 {
-			end += i + 1
-		} else {
-			end = len(l.text)
-		}
+	valueEnd := l.offset(e.ValuePos) + len(e.Raw)
+	if valueEnd > len(l.text) || l.text[valueEnd-len(e.Raw):valueEnd] != e.Raw {
+		return // line ends inside it are not as they were read
 	}
-	lines := l.text[start:end]
+	end := len(l.text)
+	if i := strings.IndexByte(l.text[valueEnd:], '\n'); i >= 0 {
+		end = valueEnd + i + 1
+	}
 	text := ""
-	if !remove || strings.Contains(strings.TrimPrefix(lines, first.Raw), "#") && !strings.Contains(e.Raw, "#") {
-		for line := range strings.Lines(lines) {
+	if e == last && strings.TrimSpace(l.text[valueEnd:end]) == "" {
+		what = "the same line once more is gone"
+	} else {
+		for line := range strings.Lines(l.text[start:end]) {
 			text += "# " + line
 		}
 	}
 	c.propose(l, edit{rule: "duplicate", key: e.Key, pos: e.Pos, start: start, end: end, text: text, what: what})
+}
+
+// refersBetween reports whether a value on the lines from first to last refers to the name.
+func (l *loaded) refersBetween(name string, first, last int) bool {
+	if l.refs == nil {
+		l.refs = map[string][]int{}
+		for i := range l.app.Entries {
+			e := &l.app.Entries[i]
+			if strings.IndexByte(e.Raw, '$') < 0 {
+				continue
+			}
+			for _, m := range anyRef().FindAllStringSubmatch(e.Raw, -1) {
+				l.refs[m[1]] = append(l.refs[m[1]], e.Pos.Line)
+			}
+		}
+	}
+	return slices.ContainsFunc(l.refs[name], func(line int) bool { return line >= first && line <= last })
 }
 
 // repairBOM proposes to take out the byte order mark.

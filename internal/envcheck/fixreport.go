@@ -8,30 +8,34 @@ import (
 
 var readerNames = map[Reader]string{Next: "Next.js", Compose: "docker compose", Dotenv: "dotenv"}
 
-// describe tells what the edits did, and whose reading changed.
-func describe(l *loaded, after string, applied []edit, lines *lineMap) []Repair {
+// describe tells what the edits of a file did, and whose reading changed.
+func describe(before, after readings, name string, applied []edit, lines *lineMap) []Repair {
 	out := make([]Repair, len(applied))
 	for i, e := range applied {
-		out[i] = Repair{File: l.name, Line: lines.original(e.pos.Line), Col: e.pos.Col, Rule: e.rule, Key: shownKey(e.key), Message: e.what}
+		out[i] = Repair{File: name, Line: lines.original(e.pos.Line), Col: e.pos.Col, Rule: e.rule, Key: nameOf(e.key, ""), Message: e.what}
 	}
-	told := map[string]bool{}
-	for _, r := range []Reader{Next, Compose} {
-		was, _ := Read(r, "", []byte(l.text), nil) // the entries of a refused file count too
-		is, _ := Read(r, "", []byte(after), nil)
-		refs := referring(is)
+	wanted := map[string]bool{}
+	for _, e := range applied {
+		for key := range e.want {
+			wanted[key] = true
+		}
+	}
+	for r, is := range after {
+		told := map[string]bool{}
 		for i, e := range applied {
 			for _, key := range slices.Sorted(maps.Keys(e.want)) {
-				if told[string(r)+key] {
-					continue
-				}
-				told[string(r)+key] = true
-				if text := change(was, is, key); text != "" {
-					out[i].Changes = append(out[i].Changes, readerNames[r]+" "+text)
-				}
-				for _, other := range slices.Sorted(maps.Keys(followers(refs, map[string]string{key: ""}))) {
-					if other != key && e.want[other] == "" && change(was, is, other) != "" && isPlausibleKey(other) {
-						out[i].Changes = append(out[i].Changes, readerNames[r]+" gets another value of "+other+" too, which refers to it")
+				others := is.followers(key)
+				delete(others, key)
+				for _, k := range append([]string{key}, slices.Sorted(maps.Keys(others))...) {
+					text := change(before[r].file, is.file, k)
+					switch {
+					case text == "" || told[k] || k != key && wanted[k]:
+						continue
+					case k != key:
+						text = "gets another value of " + nameOf(k, "a variable") + " too, which refers to it"
 					}
+					told[k] = true
+					out[i].Changes = append(out[i].Changes, is.name+" "+text)
 				}
 			}
 		}
@@ -39,14 +43,19 @@ func describe(l *loaded, after string, applied []edit, lines *lineMap) []Repair 
 	return out
 }
 
+// nameOf is a key where it can be printed, or else what to call it.
+func nameOf(key, otherwise string) string {
+	if isPlausibleKey(key) {
+		return key
+	}
+	return otherwise
+}
+
 // change says in words what became of a value, without showing it; "" when nothing did.
 func change(was, is *File, key string) string {
 	a, had := was.Vars[key]
 	b, has := is.Vars[key]
-	name := shownKey(key)
-	if name == "" {
-		name = "it"
-	}
+	name := nameOf(key, "it")
 	switch {
 	case had && has && a == b:
 		return ""

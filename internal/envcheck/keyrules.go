@@ -23,14 +23,15 @@ func keyKind(v string) (kind, mode string) {
 	return "", ""
 }
 
-// isPublicName reports whether a name is inlined into the browser bundle.
-func isPublicName(key string) bool { return strings.HasPrefix(key, "NEXT_PUBLIC_") }
+// IsPublicName reports whether a framework puts a variable of this name into the
+// browser bundle: NEXT_PUBLIC_, VITE_ and the like.
+func IsPublicName(key string) bool { return publicPrefix(key) != "" }
 
 // swapped reports a secret key in the publishable key's place, and the other way round.
 func (c *checker) swapped(v *value) {
 	kind, _ := keyKind(v.text)
 	switch {
-	case (kind == "sk" || kind == "rk") && (strings.Contains(v.key, "PUBLISHABLE") || isPublicName(v.key)):
+	case (kind == "sk" || kind == "rk") && (strings.Contains(v.key, "PUBLISHABLE") || IsPublicName(v.key)):
 		c.at(v, "swapped-keys", Error, "holds a secret key ("+kind+"_) where the publishable one belongs", "put in the publishable key (pk_), and replace the secret one: it may be in a bundle")
 	case kind == "pk" && strings.Contains(v.key, "SECRET"):
 		c.at(v, "swapped-keys", Error, "holds a publishable key (pk_) where the secret one belongs", "put in the secret key (sk_)")
@@ -91,10 +92,11 @@ func parentDomain(host string) string {
 
 // publicSecret reports secrets under a name that ends up in the browser bundle.
 func (c *checker) publicSecret(v *value) {
-	if !isPublicName(v.key) {
+	if !IsPublicName(v.key) {
 		return
 	}
-	const fix = "drop the prefix NEXT_PUBLIC_, and replace the secret if it was ever deployed"
+	prefix := publicPrefix(v.key)
+	fix := "drop the prefix " + prefix + ", and replace the secret if it was ever deployed"
 	known := madePublic(v.text)
 	for _, word := range []string{"SECRET", "TOKEN", "PASSWORD", "PRIVATE"} {
 		if strings.Contains(v.key, word) && !known {
@@ -112,7 +114,7 @@ func (c *checker) publicSecret(v *value) {
 	}
 	if !known && !c.failed[v.key] && looksRandom(v.key, v.text) {
 		c.at(v, "public-secret", Warning, "looks as random as a secret, and goes into the browser bundle",
-			"drop the prefix NEXT_PUBLIC_ if it is one; else say # opsctl: ignore=public-secret and why it may be public")
+			"drop the prefix "+prefix+" if it is one; else say # opsctl: ignore=public-secret and why it may be public")
 	}
 }
 

@@ -94,7 +94,7 @@ func madePublic(value string) bool {
 // one, over 4 bits a character, under a name that does not say that it is public.
 // A hexadecimal text never has more than 4: site and project ids are left alone.
 func looksRandom(key, v string) bool {
-	name := strings.TrimPrefix(key, "NEXT_PUBLIC_")
+	name := strings.TrimPrefix(key, publicPrefix(key))
 	for _, word := range []string{"PUBLIC", "PUBLISHABLE", "ANON", "SITE_KEY", "SITEKEY", "CLIENT_ID", "CLIENTID"} {
 		if strings.Contains(name, word) {
 			return false

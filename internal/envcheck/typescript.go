@@ -114,7 +114,7 @@ func (g *tsModule) required(it *Item) (expr string, fixed bool) {
 func (g *tsModule) getter(it *Item) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  get %s() {\n", tsName(it.Key))
-	if !isPublicName(it.Key) && it.Key != "NODE_ENV" {
+	if !IsPublicName(it.Key) && it.Key != "NODE_ENV" {
 		fmt.Fprintf(&b, "    %s(%s);\n", g.use("server"), tsString(it.Key))
 	}
 	required, fixed := g.required(it)

@@ -47,7 +47,7 @@ func droppedFrom(raw string, set func(string) bool) dropped {
 // nothing in their place and say nothing. What looks like a reference may as
 // well be a piece of a password, so that no name is printed for a sensitive key.
 func (c *checker) unset(l *loaded, e *Entry) {
-	if len(c.unread) > 0 || c.opts.NamesOnly || strings.IndexByte(e.Raw, '$') < 0 {
+	if len(c.unread) > 0 || c.opts.NamesOnly || c.opts.Reader == Dotenv || strings.IndexByte(e.Raw, '$') < 0 {
 		return
 	}
 	d := droppedFrom(e.Raw, c.isSet)
@@ -61,15 +61,15 @@ func (c *checker) unset(l *loaded, e *Entry) {
 	what := "a variable that is set nowhere, and the reference is"
 	if len(d.names) > 1 {
 		what = itoa(len(d.names)) + " variables that are set nowhere, and the references are"
-	} else if !sensitive && isPlausibleKey(d.names[0]) {
+	} else if !sensitive && c.shownKey(d.names[0]) != "" {
 		what = "$" + d.names[0] + ", which is set nowhere, and the reference is"
 	}
-	key := e.Key
-	if !isPlausibleKey(key) {
+	key := c.shownKey(e.Key)
+	if key == "" {
 		key = "this value"
 	}
 	pos := placeIn(e, d.first)
-	c.add(Finding{File: l.name, Line: pos.Line, Col: pos.Col, Rule: "E-UNSET", Level: level, Key: shownKey(e.Key),
+	c.add(Finding{File: l.name, Line: pos.Line, Col: pos.Col, Rule: "E-UNSET", Level: level, Key: c.shownKey(e.Key),
 		Message: key + " refers to " + what + " dropped: the value loses " + characters(strings.Repeat("x", d.chars)),
 		Fix:     c.unsetFix(e, d)})
 }
@@ -78,7 +78,7 @@ func (c *checker) unset(l *loaded, e *Entry) {
 func (c *checker) unsetFix(e *Entry, d dropped) string {
 	fix := `write \$ for each dollar sign that is meant as one, and the value in double quotes`
 	inner := inside(e)
-	if spelling, form, ok := portable(inner); ok && d.all && e.Quote != '"' {
+	if spelling, form, ok := portable(inner, c.opts.Reader); ok && d.all && e.Quote != '"' {
 		fix = "write the value " + form
 		if !c.schema.SensitiveKey(e.Key) {
 			fix = "write " + e.Key + "=" + spelling
@@ -93,7 +93,7 @@ func (c *checker) isSet(name string) bool {
 	if c.names == nil {
 		c.names = map[string]bool{"NODE_ENV": true}
 		for _, l := range c.files {
-			for _, entries := range [][]Entry{l.next.Entries, l.compose.Entries} {
+			for _, entries := range [][]Entry{l.app.Entries, l.compose.Entries} {
 				for i := range entries {
 					c.names[entries[i].Key] = true
 				}

@@ -160,7 +160,7 @@ func TestDuplicateLines(t *testing.T) {
 			}
 		})
 	}
-	if got := lengths("ab", "cd"); got != "both get 2 characters, but not the same" {
+	if got := (&differ{}).lengths("ab", "cd"); got != "both get 2 characters, but not the same" {
 		t.Errorf("lengths = %q", got)
 	}
 }

@@ -36,7 +36,7 @@ func (c *checker) reachable(it *Item, v *value, u *url.URL) {
 		c.at(v, "local-host", Error, "points at this machine in "+c.opts.Env, "put in the address that the platform gives")
 	case !strings.ContainsAny(host, ".:") && isNetworkScheme(u.Scheme) && !isRenderHost(host):
 		c.at(v, "local-host", Error, "points at a host without a domain in "+c.opts.Env+", such as a compose service", "put in the address that the platform gives, or say # opsctl: allow-local")
-	case u.Scheme == "http" && (isPublicName(it.Key) || isAppURL(it.Key) && !isPrivate(host)):
+	case u.Scheme == "http" && (IsPublicName(it.Key) || isAppURL(it.Key) && !isPrivate(host)):
 		c.at(v, "insecure-url", Error, "is http:// in "+c.opts.Env, "use https://")
 	case isPrivate(host):
 	case u.Scheme == "redis":
