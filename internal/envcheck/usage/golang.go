@@ -14,7 +14,7 @@ import (
 type goFile struct {
 	dir, pkg string
 	consts   map[string]string // constants that hold a name
-	wrappers map[string]int    // functions that read the variable of a parameter
+	wrappers map[string]int    // functions that read the variable of a parameter, as wrapper.code has them
 	pending  []goPending
 }
 
@@ -38,6 +38,7 @@ type golangFile struct {
 	facts  goFile
 	params []map[string]int // of the functions around, the innermost last
 	funcs  []string
+	checks *goChecks
 }
 
 // scanGo reads a Go file.
@@ -67,6 +68,7 @@ func (f *file) scanGo() {
 	for _, d := range syntax.Decls {
 		g.constants(d)
 	}
+	g.check()
 	for _, d := range syntax.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok {
 			g.funcs = append(g.funcs, fn.Name.Name)
@@ -213,6 +215,13 @@ func (g *golangFile) call(c *ast.CallExpr) {
 
 // lookup reads a call whose first argument is the name.
 func (g *golangFile) lookup(c *ast.CallExpr, u Use) {
+	switch g.checks.verdict(c) {
+	case checked:
+		u.Optional = true
+	case needed:
+		u.Optional, u.Asserted = false, true
+	case unchecked:
+	}
 	arg := c.Args[0]
 	at := g.offset(arg)
 	if text := goText(arg); isName(text) {
@@ -229,7 +238,7 @@ func (g *golangFile) lookup(c *ast.CallExpr, u Use) {
 	}
 	if len(g.params) > 0 {
 		if n, ok := g.params[len(g.params)-1][id.Name]; ok {
-			g.facts.wrappers[g.funcs[len(g.funcs)-1]] = n
+			g.facts.wrappers[g.funcs[len(g.funcs)-1]] = wrapper{argument: n, lenient: u.Optional}.code()
 			g.cannotKnow(d, g.offset(c))
 			return
 		}

@@ -14,8 +14,11 @@ func (c *collected) resolveGo() {
 		key := f.dir + "\x00" + strings.TrimSuffix(f.pkg, "_test") + "\x00"
 		for _, p := range f.pending {
 			if p.callee != "" {
-				if n, ok := wrappers[key+p.callee]; ok && n < len(p.args) && p.args[n].Name != "" {
-					c.uses = append(c.uses, p.args[n])
+				code, ok := wrappers[key+p.callee]
+				if n := code / 2; ok && n < len(p.args) && p.args[n].Name != "" {
+					u := p.args[n]
+					u.Optional = u.Optional || code%2 == 0
+					c.uses = append(c.uses, u)
 				}
 				continue
 			}
