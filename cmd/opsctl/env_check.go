@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -102,12 +102,14 @@ func (a *app) envCheck(cmd *cobra.Command, args []string, f envCheckFlags) error
 		NamesOnly: f.namesOnly, AllowTestKeys: f.allowT, Tracked: gitTracked, Now: a.now,
 		InProcess: func(name string) bool { _, ok := a.lookup(name); return ok },
 	}
-	for _, arg := range args { // the last one wins, so it comes first
-		rel, err := relative(dir, arg)
+	for _, arg := range slices.Backward(args) { // the last one wins, so it comes first
+		rel, err := relative(dir, filepath.Clean(arg))
 		if err != nil {
 			return err
 		}
-		o.Files = append([]string{rel}, o.Files...)
+		if !slices.Contains(o.Files, rel) {
+			o.Files = append(o.Files, rel)
+		}
 	}
 	if f.process {
 		o.Process = processEnv()
@@ -160,11 +162,7 @@ func (a *app) fixEnv(cmd *cobra.Command, o envcheck.Options, format string) ([]e
 	for _, f := range fixed {
 		path := inDir(o.Dir, f.File)
 		if !a.global.DryRun {
-			info, err := os.Stat(path)
-			if err == nil {
-				err = atomicfile.Write(path, f.Text, info.Mode().Perm())
-			}
-			if err != nil {
+			if err := atomicfile.Update(path, f.Text, 0o600); err != nil {
 				return nil, errs.Wrap(err, errs.Failure, "repair %s", path).WithHint("the file is as it was")
 			}
 		}

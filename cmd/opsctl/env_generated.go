@@ -59,7 +59,7 @@ func (a *app) put(g generated, f generatedFlags) error {
 			WithHint("see what would change with --dry-run; replace it with --force")
 	}
 	if write {
-		if err := atomicfile.Write(g.path, g.want, 0o644); err != nil {
+		if err := atomicfile.Update(g.path, g.want, 0o644); err != nil {
 			return errs.Wrap(err, errs.Failure, "write %s", g.path).WithHint("the folder has to be there, and writable")
 		}
 	}

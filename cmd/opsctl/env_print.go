@@ -46,7 +46,8 @@ func (a *app) printEnvReport(r *envcheck.Report, format string) error {
 		json: struct {
 			Schema string `json:"schema"`
 			*envcheck.Report
-		}{"opsctl.env.check/v1", r},
+			DryRun bool `json:"dry_run,omitempty"` // what is in fixed would be repaired
+		}{"opsctl.env.check/v1", r, a.global.DryRun},
 	})
 }
 

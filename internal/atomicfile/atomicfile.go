@@ -22,25 +22,55 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 	return through(path, data, mode, os.Rename)
 }
 
+// Update is Write for a file whose mode is its owner's business: one that is there
+// keeps its own, and mode is that of a new one.
+func Update(path string, data []byte, mode fs.FileMode) error {
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	return Write(path, data, mode)
+}
+
 // Create is Write for a file that must not exist yet: another one in its place,
 // even a link that leads nowhere, is an error that matches fs.ErrExist, also
-// when it came in the meantime.
+// when it came in the meantime. On a file system without hard links the data is
+// written under the final name itself, which a crash may leave half done.
 func Create(path string, data []byte, mode fs.FileMode) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
+	return create(path, data, mode, os.Link)
+}
+
+func create(path string, data []byte, mode fs.FileMode, link func(old, new string) error) error {
 	return through(path, data, mode, func(temp, path string) error {
-		// A link, unlike a rename, fails where something is already. File
-		// systems without links get the rename.
-		err := os.Link(temp, path)
-		if err == nil {
-			return os.Remove(temp)
-		}
+		err := link(temp, path) // which, unlike a rename, fails where something is already
 		if errors.Is(err, fs.ErrExist) {
 			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 		}
-		return os.Rename(temp, path)
+		if err != nil {
+			if err := exclusive(path, data, mode); err != nil {
+				return err
+			}
+		}
+		return os.Remove(temp)
 	})
+}
+
+// exclusive writes a file that must not exist yet under its own name.
+func exclusive(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path) // the first error is the one to tell
+	}
+	return err
 }
 
 // through writes a temporary file and settles it under its name.

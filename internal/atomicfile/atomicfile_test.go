@@ -77,20 +77,35 @@ func TestCreate(t *testing.T) {
 	}
 	holds(t, path, "one", 0o600)
 
-	// It came after the look, before the rename.
+	// It came after the look, before the link.
 	raced := filepath.Join(dir, "raced")
-	err := through(raced, []byte("mine"), 0o600, func(temp, to string) error {
-		if err := os.WriteFile(raced, []byte("theirs"), 0o600); err != nil {
-			return err
-		}
-		return os.Link(temp, to)
-	})
-	if !errors.Is(err, fs.ErrExist) {
-		t.Errorf("lost race: %v", err)
+	if err := os.WriteFile(raced, []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	holds(t, raced, "theirs", 0o600)
-	if names, _ := os.ReadDir(dir); len(names) != 2 {
+	for name, link := range map[string]func(string, string) error{"links": os.Link, "no links": noLinks} {
+		if err := create(raced, []byte("mine"), 0o600, link); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("lost race, %s: %v", name, err)
+		}
+		holds(t, raced, "theirs", 0o600)
+	}
+	if err := create(filepath.Join(dir, "new"), []byte("mine"), 0o640, noLinks); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, filepath.Join(dir, "new"), "mine", 0o640)
+	if names, _ := os.ReadDir(dir); len(names) != 3 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+func noLinks(string, string) error { return errors.ErrUnsupported }
+
+func TestUpdate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, mode := range []fs.FileMode{0o644, 0o600} {
+		if err := Update(path, []byte("x"), mode); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, path, "x", 0o644)
 	}
 }
 

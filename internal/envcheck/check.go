@@ -52,10 +52,10 @@ type Report struct {
 	// NotChecked counts the required keys that no other file has: an unread one may.
 	NotChecked int       `json:"not_checked"`
 	Findings   []Finding `json:"findings"`
-	Fixed      []Repair  `json:"fixed,omitempty"` // by Fix, when the caller asked for it
-	Keys       []string  `json:"-"`               // of the schema
-	SchemaFile string    `json:"-"`               // the schema that was read
-	Strict     bool      `json:"-"`               // as in Options
+	Fixed      []Repair  `json:"fixed,omitzero"` // by Fix, when the caller asked for it
+	Keys       []string  `json:"-"`              // of the schema
+	SchemaFile string    `json:"-"`              // the schema that was read
+	Strict     bool      `json:"-"`              // as in Options
 }
 
 // Check validates files, and the process environment when given, against the

@@ -3,6 +3,7 @@ package envcheck
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"regexp/syntax"
 	"strings"
 
@@ -55,7 +56,34 @@ func RenderExample(s *Schema) ([]byte, error) {
 			}
 		}
 	}
+	if err := s.exampleImports(&b); err != nil {
+		return nil, err
+	}
 	return b.Bytes(), nil
+}
+
+// exampleImports adds what the schema has from others, with a heading for each.
+func (s *Schema) exampleImports(b *bytes.Buffer) error {
+	from := s.Name
+	for _, it := range s.Items {
+		if it.File == s.Name {
+			continue
+		}
+		if it.File != from {
+			from = it.File
+			blankLine(b)
+			name, err := filepath.Rel(filepath.Dir(s.Name), from)
+			if err != nil {
+				name = from
+			}
+			fmt.Fprintf(b, "# --- from %s ---\n", filepath.ToSlash(name))
+		}
+		blankLine(b)
+		if err := s.exampleItem(b, it); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func baseName(path string) string {

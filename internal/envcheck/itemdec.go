@@ -252,8 +252,8 @@ func (p *schemaParser) checkRules(rules []Rule, key string) {
 		if extensionRules[r.Name].ref && p.schema.byKey[r.Value] == nil {
 			p.report(r.Pos, "schema-reference", Error, key, r.Name+" names "+r.Value+", which is no item of this file", didYouMean(r.Value, p.schema.Keys()))
 		}
-		if _, ok := ruleTable[r.Value]; r.Name == "ignore" && !ok {
-			p.report(r.Pos, "schema-rule", Error, key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(ruleTable))))
+		if _, ok := silenceable()[r.Value]; r.Name == "ignore" && !ok {
+			p.report(r.Pos, "schema-rule", Error, key, "ignore names an unknown rule "+r.Value, didYouMean(r.Value, slices.Sorted(maps.Keys(silenceable()))))
 		}
 	}
 }

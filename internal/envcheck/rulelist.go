@@ -2,10 +2,7 @@ package envcheck
 
 import "sync"
 
-// ruleTable has the rules that a schema may name in ignore=.
-var ruleTable = silenceable()
-
-// silenceable makes the table when it is first asked for.
+// silenceable has the rules that a schema may name in ignore=.
 var silenceable = sync.OnceValue(func() map[string]RuleDoc {
 	m := map[string]RuleDoc{}
 	for _, r := range Rules() {

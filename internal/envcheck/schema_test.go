@@ -165,3 +165,34 @@ func TestSchemaFindingsAreBounded(t *testing.T) {
 		t.Errorf("%d findings, the last %+v", len(fs), fs[len(fs)-1])
 	}
 }
+
+func TestGlobMatch(t *testing.T) {
+	tests := []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"A", "A", true}, {"A", "AB", false}, {"A*", "A", true}, {"*_URL", "DATABASE_URL", true}, {"*_URL", "URL", false}, {"?B", "AB", true}, {"?B", "B", false},
+		{"A*B*C", "AxxBxBC", true}, {"A*B*C", "AxxBxB", false}, {"*", "", true}, {"", "", true}, {"", "A", false}, {"**A", "A", true},
+	}
+	for _, tt := range tests {
+		if got := globMatch(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("globMatch(%q, %q) = %v", tt.pattern, tt.name, got)
+		}
+	}
+	if globMatch(strings.Repeat("*A", 1000)+"B", strings.Repeat("A", 10_000)) { // seconds, were it to try each way
+		t.Error("matched")
+	}
+}
+
+// TestExampleHasWhatIsImported: a key that another file defines is asked for too.
+func TestExampleHasWhatIsImported(t *testing.T) {
+	p := project{".env.schema": "# @import(./shared/.env.schema, pick=[SHARED])\n# ---\n\nOWN=\n", "shared/.env.schema": "# For all apps.\nSHARED=\nOTHER=\n"}
+	s, findings, err := LoadSchema("", ".env.schema", "", p.read)
+	if err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	out, err := RenderExample(s)
+	if err != nil || !strings.HasSuffix(string(out), "OWN=\n\n# --- from shared/.env.schema ---\n\n# For all apps.\n# required; secret\nSHARED=\n") || strings.Contains(string(out), "OTHER") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

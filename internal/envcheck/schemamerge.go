@@ -14,27 +14,26 @@ func (imp Import) takes(key string) bool {
 	return key != "" && (len(imp.Pick) == 0 || named(imp.Pick)) && !named(imp.Omit)
 }
 
-// globMatch matches a name with * for any characters and ? for one.
+// globMatch matches a name with * for any characters and ? for one. It goes back to
+// the last star only, so that it takes no longer than the product of the lengths.
 func globMatch(pattern, name string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if len(name) < len(head) {
-		return false
-	}
-	for i := range len(head) {
-		if head[i] != '?' && head[i] != name[i] {
+	p, n, star, from := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+			p++
+			n++
+		case star >= 0:
+			from++
+			p, n = star+1, from
+		default:
 			return false
 		}
 	}
-	name = name[len(head):]
-	if !star {
-		return name == ""
-	}
-	for i := range len(name) + 1 {
-		if globMatch(rest, name[i:]) {
-			return true
-		}
-	}
-	return false
+	return strings.Trim(pattern[p:], "*") == ""
 }
 
 // says reports whether the header holds a decorator.

@@ -104,13 +104,25 @@ const sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/
 // srcRoot is the base of relative URIs; GitHub knows it as the root of the repository.
 const srcRoot = "%SRCROOT%"
 
+// runID tells the runs of one repository apart: GitHub takes a new report for the
+// successor of the last one with the same id, and closes what is no longer in it.
+func runID(r *envcheck.Report, info Info) string {
+	id := "opsctl " + info.Command + "/"
+	for _, part := range []string{info.path(r.SchemaFile), r.Env} {
+		if part != "" {
+			id += part + "/"
+		}
+	}
+	return id
+}
+
 func writeSARIF(w io.Writer, r *envcheck.Report, info Info) error {
 	run := sarifRun{
 		Tool:        sarifTool{sarifDriver{Name: "opsctl", Version: info.Version, InformationURI: homeURL, Rules: []sarifRule{}}},
 		Invocations: []sarifInvocation{{OK: true}},
 		URIBases:    map[string]sarifURIBase{srcRoot: {sarifText{Text: "The root of the repository."}}},
 		// The reports of two environments stand side by side; a new one of the same replaces the old.
-		AutomationDetails: sarifID{"opsctl " + info.Command + "/" + r.Env + "/"},
+		AutomationDetails: sarifID{runID(r, info)},
 		ColumnKind:        "unicodeCodePoints",
 		Results:           []sarifResult{},
 	}
