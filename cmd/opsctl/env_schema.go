@@ -46,8 +46,12 @@ decorators (@required, @type=port) are kept as they are.
 
 A value of an example becomes the @example, unless it looks like a secret, is a
 placeholder, or belongs to a key that is named like a secret. Of a .env no value
-is taken over but a boolean, a port or a word such as a log level. Standard input
-is taken for a .env.
+is taken over but a boolean, a port or a word such as a log level, and no comment
+but a heading (# --- database ---) in words that are known to be none. Standard
+input is taken for a .env.
+
+An example that opsctl env example rendered is turned back: the lines that it made
+say again what is required, where, of what type and secret, and what to read.
 
 Where a project has .env.example and no .env.schema, opsctl env check takes the
 example for the contract by the same rules: its keys are the known ones, and a
@@ -58,7 +62,8 @@ line after it, says so.`,
   opsctl env schema --from .env > .env.schema      # no value of it that could be secret
   opsctl env schema --from apps/web/.env.example --from apps/api/.env.example
   opsctl env schema --merge --write --dry-run      # what .env.example has and the schema lacks
-  grep -v ^TEST_ .env.example | opsctl env schema --from -`,
+  opsctl env schema --force --write --from .env.example
+  grep -v ^TEST_ .env | opsctl env schema --from -`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.envSchema(f) },
 	}

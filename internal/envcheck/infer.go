@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -91,12 +92,14 @@ type inferrer struct {
 	specs               map[string]*spec
 	firstLine, lastLine map[string]int // of a variable in what was rendered
 	prefix              string         // of the names that are inlined into the browser bundle
+	envKey              string         // of the variable that names the environment; "" for none
 	skipped             []string
 }
 
 // spec is what the schema says about a variable.
 type spec struct {
 	typ, example, value string
+	condition           string // of @required, where it depends on the environment
 	public, required    bool
 }
 
@@ -106,9 +109,19 @@ func (g *inferrer) read(n int, src InferSource) {
 	if skipped := read.skipped; skipped > 0 {
 		g.skipped = append(g.skipped, src.Name+": "+plural(skipped, "line")+" that no reader takes for an assignment")
 	}
-	scrub := &scrubber{strict: !src.Example}
+	scrub := &scrubber{}
+	blocks := read.blocks
+	switch {
+	case src.Example && IsRenderedExample(bytes.TrimPrefix(src.Data, []byte("\ufeff"))):
+		takeSummaries(blocks)
+	case !src.Example:
+		var dropped int
+		if blocks, dropped = withoutComments(blocks); dropped > 0 {
+			g.skipped = append(g.skipped, src.Name+": "+plural(dropped, "comment line")+", because they may hold a secret")
+		}
+	}
 	var own []draftBlock
-	for _, b := range read.blocks {
+	for _, b := range blocks {
 		if b.item == nil {
 			own = append(own, b)
 			continue
@@ -136,7 +149,7 @@ func (g *inferrer) read(n int, src InferSource) {
 	}
 	g.blocks = append(g.blocks, own...)
 	g.scrub = append(g.scrub, scrub)
-	g.names = append(g.names, onlyNames(drafts(read.blocks)))
+	g.names = append(g.names, onlyNames(drafts(blocks)))
 }
 
 func plural(n int, noun string) string {
@@ -228,18 +241,10 @@ func (g *inferrer) takeRoot() {
 			return b.kind == BlockDivider && b.header && strings.Trim(b.lines[0], "#-=* ") == ""
 		})
 	}
-	g.prefix = publicPrefixes[0]
-	best := 0
-	for _, p := range publicPrefixes {
-		n := 0
-		for key := range g.keys {
-			if publicPrefix(key) == p {
-				n++
-			}
-		}
-		if n > best {
-			g.prefix, best = p, n
-		}
+	g.prefix = mostlyPublic(slices.Collect(maps.Keys(g.keys)))
+	g.envKey = g.environment()
+	for _, d := range drafts(g.blocks) {
+		d.noteCondition(g.envKey != "")
 	}
 }
 

@@ -16,6 +16,9 @@ type draft struct {
 	marks  []string // decorators and opsctl rules above and after it, from "@" or "opsctl:" on
 	bare   bool     // KEY without =
 	source int      // which of several files it is from
+
+	told, toldRequired bool        // what its comments, which are gone, said outright
+	summary            *summarised // what the line of a rendered example says
 }
 
 // draftBlock is a piece of the file in order.
@@ -43,7 +46,8 @@ type drafter struct {
 	tailMark string // the decorators after the value being read
 	skipped  int    // lines that are neither
 	values   map[string]string
-	bones    []string // by line: what env-spec may read of it
+	bones    []string       // by line: what env-spec may read of it
+	lastOff  map[string]int // of a rendered example: the line that stands for the variable, not for a comment of the schema's
 }
 
 // readDraft splits the text of an example or a .env into its pieces.
@@ -60,11 +64,26 @@ func readDraft(name string, src []byte) *drafter {
 		d.entries[e.Pos.Line] = append(d.entries[e.Pos.Line], e)
 	}
 	last := plain.Last()
-	for i := 0; i < len(d.lines); i++ {
+	first := 0
+	if IsRenderedExample([]byte(text)) {
+		first = 1 // says that it is one
+		d.commentedOutLast()
+	}
+	for i := first; i < len(d.lines); i++ {
 		i += d.line(i, last)
 	}
 	d.detach()
 	return d
+}
+
+// commentedOutLast finds the last line of each commented-out variable.
+func (d *drafter) commentedOutLast() {
+	d.lastOff = map[string]int{}
+	for i, line := range d.lines {
+		if key, _, ok := commentedOut(strings.TrimSpace(line)); ok {
+			d.lastOff[key] = i
+		}
+	}
 }
 
 // bone is the line of a key with its value taken out, so that its place stays.
@@ -127,7 +146,7 @@ func (d *drafter) commentLine(i int, trimmed string) int {
 	d.bones[i] = plainComment(trimmed)
 	if key, rest, ok := commentedOut(trimmed); ok {
 		more := d.unclosed(i, rest)
-		if d.active[key] || d.seen[key] { // another value for the same key: no more than a comment
+		if d.active[key] || d.seen[key] || d.lastOff[key] > i { // another value for the same key: no more than a comment
 			d.comment = append(d.comment, trimmed)
 			return more
 		}
@@ -183,7 +202,7 @@ func (d *drafter) assignment(e Entry, last *Entry) {
 		return
 	}
 	lines := d.lines[e.EndLine-1]
-	after := 0
+	var after int
 	if i := strings.LastIndexByte(e.Raw, '\n'); i >= 0 {
 		after = len(e.Raw) - i - 1
 	} else {
@@ -233,49 +252,6 @@ func (d *drafter) detach() {
 		d.gap = false
 	}
 	d.comment, d.marks = nil, nil
-}
-
-// isMark tells whether a comment's text is a decorator line or a rule of
-// opsctl's. In an example an @ may as well begin a name: @acme, an npm scope.
-func isMark(body string) bool {
-	if strings.HasPrefix(body, "opsctl:") {
-		return true
-	}
-	name, ok := strings.CutPrefix(body, "@")
-	end := 0
-	for end < len(name) && isWord(name[end]) {
-		end++
-	}
-	if !ok || end == 0 || end < len(name) && strings.IndexByte(" \t=(", name[end]) < 0 {
-		return false
-	}
-	return known(name[:end], true) != 0 || known(name[:end], false) != 0
-}
-
-// maxMarkLines bounds how many lines the arguments of a decorator may take.
-const maxMarkLines = 200
-
-// brackets counts the open brackets of a decorator over its lines; those in quotes do not count.
-type brackets struct{ depth int }
-
-func (b *brackets) scan(line string) {
-	quote := byte(0)
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case quote != 0 && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case strings.IndexByte("'\"`", c) >= 0:
-			quote = c
-		case c == '(' || c == '[' || c == '{':
-			b.depth++
-		case c == ')' || c == ']' || c == '}':
-			b.depth--
-		}
-	}
 }
 
 // commentedOut recognises "# KEY=value", the way to show an optional variable,
@@ -348,6 +324,9 @@ func (d *draft) wanted(names bool) bool {
 // said looks for a comment that says outright whether a variable is required:
 // "Required.", "(optional)", and no sentence that has the word in it.
 func (d *draft) said() (said, required bool) {
+	if d.told {
+		return true, d.toldRequired
+	}
 	for _, line := range d.lines {
 		low := strings.ToLower(strings.TrimLeft(line, "# \t"))
 		for _, word := range []string{"optional", "required", "mandatory"} {

@@ -18,8 +18,8 @@ func (g *inferrer) defaults() *Schema {
 // header is the block of root decorators: those of the sources, and ours where they say nothing.
 func (g *inferrer) header() string {
 	var lines []string
-	if g.keys["NODE_ENV"] && !g.rootSays("currentEnv") && !g.rootSays("envFlag") {
-		lines = append(lines, "# @currentEnv=$NODE_ENV")
+	if g.envKey != "" && !g.rootSays("currentEnv") && !g.rootSays("envFlag") {
+		lines = append(lines, "# @currentEnv=$"+g.envKey)
 	}
 	if !g.rootSays("defaultRequired") {
 		lines = append(lines, "# @defaultRequired=true")
@@ -58,16 +58,12 @@ func (g *inferrer) decide() {
 		if isPlaceholder(v, secretName(d.key)) {
 			v = ""
 		}
-		s := &spec{required: d.wanted(g.names[d.source])}
-		if g.plain[d.key] < 3 {
-			s.typ = firstFit(base, d.key, v, g.plain[d.key])
-		}
-		s.public = isPublic(d.key, s.typ)
+		s := g.spec(d, base, v)
 		switch {
 		case g.plain[d.key] > 0:
 		case d.key == "NODE_ENV":
 			s.value = "development"
-		case src.Example && mentions(g.root, "currentEnv=$"+d.key) && exampleFit(d.key, v) && spellExample(v) == v:
+		case src.Example && (mentions(g.root, "currentEnv=$"+d.key) || d.key == g.envKey) && exampleFit(d.key, v) && spellExample(v) == v:
 			s.value = v // forEnv() cannot do without
 		}
 		if g.plain[d.key] == 0 && s.value == "" && g.mayShow(src, d, s.typ) {
@@ -77,10 +73,34 @@ func (g *inferrer) decide() {
 	}
 }
 
+// spec is what is known of a variable without its value: from its name and the form
+// of its value, or from what the schema said that the example was rendered from.
+func (g *inferrer) spec(d *draft, base *Schema, v string) *spec {
+	if d.summary != nil && g.plain[d.key] < 2 {
+		s := &spec{typ: d.summary.typ, required: d.summary.required, public: !d.summary.secret}
+		if len(d.summary.envs) > 0 && g.envKey != "" && g.plain[d.key] == 0 {
+			s.condition = "forEnv(" + strings.Join(d.summary.envs, ", ") + ")"
+		}
+		return s
+	}
+	s := &spec{required: d.wanted(g.names[d.source])}
+	if g.plain[d.key] < 3 {
+		s.typ = firstFit(base, d.key, v, g.plain[d.key])
+	}
+	s.public = isPublic(d.key, s.typ)
+	if d.summary != nil {
+		s.required, s.public = d.summary.required, !d.summary.secret
+	}
+	return s
+}
+
 // mayShow tells whether the file's value may stand in the schema.
 func (g *inferrer) mayShow(src InferSource, d *draft, typ string) bool {
 	if d.value != strings.ReplaceAll(d.plain, `\$`, "$") || mentions(d.marks, "example") {
 		return false // it is made of other variables, or the file gives an example itself
+	}
+	if d.summary != nil && isPlaceholder(d.value, secretName(d.key)) { // the schema's own
+		return len(d.value) <= 200 && secretKind(d.key, d.value) == "" && !mayBeRandom(d.value) && !secretParam().MatchString(d.value)
 	}
 	if !exampleFit(d.key, d.value) {
 		return false
@@ -140,6 +160,7 @@ func (g *inferrer) render() []byte {
 	var b bytes.Buffer
 	base := g.defaults()
 	headed := g.into != nil
+	apart := headed // from what stands above
 	g.firstLine, g.lastLine = map[string]int{}, map[string]int{}
 	line, counted := 1, 0
 	here := func() int {
@@ -153,9 +174,11 @@ func (g *inferrer) render() []byte {
 				b.WriteString("#\n")
 			}
 			b.WriteString(g.header())
-			headed = true
+			headed, apart = true, true
 		}
-		if b.Len() > 0 && (block.kind == BlockItem || block.gap || block.kind == BlockDivider && !afterDivider(g.blocks, i)) {
+		spaced := block.kind == BlockItem && (apart || block.item.summary == nil) // as it was in a rendered example
+		apart = false
+		if b.Len() > 0 && (spaced || block.gap || block.kind == BlockDivider && !afterDivider(g.blocks, i)) {
 			blankLine(&b)
 		}
 		switch block.kind {
@@ -206,7 +229,9 @@ func (g *inferrer) renderItem(b *bytes.Buffer, d *draft, base *Schema) {
 	if s.value != "" {
 		it.Value = &Node{Text: s.value}
 	}
-	if byDefault := base.requiredByDefault(it); byDefault != s.required && !mentions(marks, "required", "optional") && !g.rootSays("defaultRequired") {
+	if s.condition != "" {
+		ours = append(ours, "@required="+s.condition)
+	} else if byDefault := base.requiredByDefault(it); byDefault != s.required && !mentions(marks, "required", "optional") && !g.rootSays("defaultRequired") {
 		ours = append(ours, map[bool]string{true: "@required", false: "@optional"}[s.required])
 	}
 	if sensitive := base.IsSensitive(it); !mentions(marks, "sensitive", "public") && sensitive == s.public && !g.rootSays("defaultSensitive") {

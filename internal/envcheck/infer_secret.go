@@ -44,6 +44,23 @@ func publicPrefix(key string) string {
 	return ""
 }
 
+// mostlyPublic is the prefix of the bundle's variables that most of the names have.
+func mostlyPublic(keys []string) string {
+	most, best := publicPrefixes[0], 0
+	for _, p := range publicPrefixes {
+		n := 0
+		for _, key := range keys {
+			if publicPrefix(key) == p {
+				n++
+			}
+		}
+		if n > best {
+			most, best = p, n
+		}
+	}
+	return most
+}
+
 // weakPasswords are what examples use for a database on the developer's own machine.
 var weakPasswords = []string{"postgres", "password", "pass", "secret", "root", "admin", "test", "dev", "user", "app", "mysql", "redis", "guest",
 	"local", "localhost", "example", "username", "mongo", "minio", "minioadmin", "rabbitmq", "pw", "password123", "db", "unused", "dummy"}
@@ -154,10 +171,9 @@ func entropy(s string) float64 {
 	return h
 }
 
-// scrubber takes secrets out of comments.
+// scrubber takes secrets out of an example's comments.
 type scrubber struct {
 	hidden []string // values that were not taken over
-	strict bool     // the file holds real values
 }
 
 // hide remembers a value that must not be shown, and what stands in it between quotes and in a URL.
@@ -178,17 +194,12 @@ const scrubbed = "(hidden)"
 func (s *scrubber) line(line string) string {
 	if key, v, ok := commentedOut(line); ok { // another value of a variable
 		v = strings.Trim(strings.TrimSpace(v), "'\"`")
-		if v != "" && (s.strict || !exampleFit(key, v) && !isPlaceholder(v, secretName(key))) {
+		if v != "" && !exampleFit(key, v) && !isPlaceholder(v, secretName(key)) {
 			return "# " + key + "=" + scrubbed
 		}
 	}
 	if strings.Contains(line, "-----BEGIN") || strings.Contains(line, "-----END") {
 		return "# " + scrubbed
-	}
-	if s.strict && secretParam().MatchString(line) {
-		line = secretParam().ReplaceAllString(line, scrubbed+" ")
-		line, _, _ = strings.Cut(line, scrubbed)
-		return line + scrubbed
 	}
 	var out strings.Builder
 	for len(line) > 0 {
@@ -219,7 +230,7 @@ func (s *scrubber) word(w string) string {
 		}
 	}
 	link := strings.HasPrefix(core, "http://") || strings.HasPrefix(core, "https://")
-	if mayBeRandom(core) && (s.strict || !link && !strings.HasPrefix(core, "pk_test_")) {
+	if mayBeRandom(core) && !link && !strings.HasPrefix(core, "pk_test_") {
 		return w[:at] + scrubbed + w[at+len(core):]
 	}
 	return w
