@@ -219,10 +219,9 @@ func (c *goChecks) condition(e ast.Expr) goFacts {
 			c.judge(call, checked)
 		}
 	case *ast.BinaryExpr:
-		a, b := goFacts{}, goFacts{}
 		switch e.Op {
 		case token.LAND, token.LOR:
-			a, b = c.condition(e.X), c.condition(e.Y)
+			a, b := c.condition(e.X), c.condition(e.Y)
 			f.soft = a.soft || b.soft
 			if f.present = slices.Concat(a.present, b.present); e.Op == token.LAND {
 				f.absent = both(a.absent, b.absent)

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -13,6 +14,10 @@ import (
 // goFile is what the files of a package need to know of each other.
 type goFile struct {
 	dir, pkg string
+	file     string
+	structs  []goStruct
+	roots    []goRoot
+	viper    goViper
 	consts   map[string]string // constants that hold a name
 	wrappers map[string]int    // functions that read the variable of a parameter, as wrapper.code has them
 	pending  []goPending
@@ -39,6 +44,9 @@ type golangFile struct {
 	params []map[string]int // of the functions around, the innermost last
 	funcs  []string
 	checks *goChecks
+	read   map[*ast.StructType]bool // those that belong to a type or a field
+	// variables are the types of the names that are declared in the function being read.
+	variables map[string]ast.Expr
 }
 
 // scanGo reads a Go file.
@@ -51,8 +59,8 @@ func (f *file) scanGo() {
 		return
 	}
 	g := &golangFile{
-		file: f, syntax: syntax, base: fset.File(syntax.FileStart).Base(), pkgs: map[string]string{}, dots: map[string]bool{},
-		facts: goFile{dir: path.Dir(f.name), pkg: syntax.Name.Name, consts: map[string]string{}, wrappers: map[string]int{}},
+		file: f, syntax: syntax, read: map[*ast.StructType]bool{}, variables: map[string]ast.Expr{}, base: fset.File(syntax.FileStart).Base(), pkgs: map[string]string{}, dots: map[string]bool{},
+		facts: goFile{dir: path.Dir(f.name), file: f.name, pkg: syntax.Name.Name, consts: map[string]string{}, wrappers: map[string]int{}},
 	}
 	for _, imp := range syntax.Imports {
 		p, _ := strconv.Unquote(imp.Path.Value)
@@ -67,12 +75,19 @@ func (f *file) scanGo() {
 	}
 	for _, d := range syntax.Decls {
 		g.constants(d)
+		g.structs(d)
+		if d, ok := d.(*ast.GenDecl); ok {
+			g.variablesOf(d)
+		}
 	}
+	ofPackage := g.variables
 	g.check()
 	for _, d := range syntax.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok {
 			g.funcs = append(g.funcs, fn.Name.Name)
 			g.params = append(g.params, paramsOf(fn.Type))
+			g.variables = maps.Clone(ofPackage)
+			g.variablesOf(fn)
 			g.walk(fn)
 			g.funcs, g.params = g.funcs[:len(g.funcs)-1], g.params[:len(g.params)-1]
 			continue
@@ -142,7 +157,9 @@ func (g *golangFile) walk(n ast.Node) {
 		case *ast.CallExpr:
 			g.call(n)
 		case *ast.StructType:
-			g.tags(n)
+			if !g.read[n] { // of no type with a name: nothing is known of its prefix
+				g.facts.structs = append(g.facts.structs, g.structure("."+strconv.Itoa(int(n.Pos())), n))
+			}
 		case *ast.KeyValueExpr: // urfave/cli: EnvVars: []string{"X"}
 			if key, ok := n.Key.(*ast.Ident); ok && (key.Name == "EnvVars" || key.Name == "EnvVar") {
 				g.texts(n.Value, "cli")
@@ -186,6 +203,8 @@ func (g *golangFile) function(e ast.Expr) (pkg, name string) {
 func (g *golangFile) call(c *ast.CallExpr) {
 	pkg, name := g.function(c.Fun)
 	if pkg != "os" && pkg != "syscall" {
+		g.process(pkg, name, c)
+		g.viper(pkg, name, c)
 		switch {
 		case name == "BindEnv" && len(c.Args) > 1:
 			for _, a := range c.Args[1:] {

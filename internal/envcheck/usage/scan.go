@@ -75,7 +75,7 @@ func Scan(ctx context.Context, fsys fs.FS, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return merge(parts), nil
+	return merge(parts, known), nil
 }
 
 // job is a file to read.
@@ -293,7 +293,7 @@ func (f *file) position(offset int) (line, col int) {
 }
 
 // merge puts together what the workers found, in an order of its own.
-func merge(parts []*collected) *Result {
+func merge(parts []*collected, known map[string]bool) *Result {
 	all := newCollected()
 	for _, p := range parts {
 		all.uses = append(all.uses, p.uses...)
@@ -315,6 +315,8 @@ func merge(parts []*collected) *Result {
 	}
 	all.resolveCalls()
 	all.resolveGo()
+	all.resolveStructs(known)
+	all.resolveViper(known)
 	r := &Result{
 		Uses: all.uses, Dynamic: all.dynamic, Notes: all.notes, Files: all.files, Bytes: all.bytes,
 		packages: all.packages, inlined: all.inlined,
