@@ -86,6 +86,7 @@ func run(ctx context.Context, o Options) (*checker, error) {
 	c.eval = newEvaluator(schema, c.environment(), c.supplied)
 	c.fileRules(ctx)
 	c.valueRules()
+	c.schemaSecrets()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

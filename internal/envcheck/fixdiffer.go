@@ -199,15 +199,15 @@ func (c *checker) repairDuplicate(l *loaded, first, last *Entry) {
 	if i := strings.IndexByte(l.text[valueEnd:], '\n'); i >= 0 {
 		end = valueEnd + i + 1
 	}
-	text := ""
+	var commented strings.Builder
 	if e == last && strings.TrimSpace(l.text[valueEnd:end]) == "" {
 		what = "the same line once more is gone"
 	} else {
 		for line := range strings.Lines(l.text[start:end]) {
-			text += "# " + line
+			commented.WriteString("# " + line)
 		}
 	}
-	c.propose(l, edit{rule: "duplicate", key: e.Key, pos: e.Pos, start: start, end: end, text: text, what: what})
+	c.propose(l, edit{rule: "duplicate", key: e.Key, pos: e.Pos, start: start, end: end, text: commented.String(), what: what})
 }
 
 // refersBetween reports whether a value on the lines from first to last refers to the name.

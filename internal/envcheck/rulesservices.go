@@ -51,6 +51,15 @@ var serviceRules = []RuleDoc{
 		},
 	},
 	{
+		ID: "secret-in-schema", Level: Error, What: "a default or an example of the schema is a secret",
+		Why: "The schema is committed, everybody who can read the repository has it, and .env.example and the types of the code are made from it. A default there is a value that every environment has. " +
+			"Placeholders, documented examples and passwords of local databases are left alone; a test key is a warning.",
+		Fix: "Take it out of the schema, give the key an `@example` that is made up, and replace the secret: it stays in git's history.",
+		Examples: []Example{
+			{File: ".env.schema", At: ".env.schema:2", Bad: "# @sensitive @optional\nSTRIPE_SECRET_KEY=sk_live_51Hq0z9KlmnOpQrStUvWx\n", Good: "# @sensitive @optional @example=sk_live_...\nSTRIPE_SECRET_KEY=\n"},
+		},
+	},
+	{
 		ID: "build-only", Level: Warning, What: "a build-time secret is in the runtime environment",
 		Why: "What only the build needs, such as the token that uploads source maps, is one more secret that a break-in of the running app gives away. SENTRY_AUTH_TOKEN is known; the schema says phase=build for others. Checked with --phase runtime.",
 		Fix: "Remove the key from the runtime's secrets and keep it in CI.",

@@ -29,6 +29,8 @@ var jwtPattern = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}$`)
 })
 
+const urlWithPassword = "URL with a password"
+
 // secretKind says what kind of secret a value looks like, "" for none. The
 // key helps to tell whose key an sk_ is.
 func secretKind(key, value string) string {
@@ -52,7 +54,7 @@ func secretKind(key, value string) string {
 	case strings.HasPrefix(v, "eyJ") && jwtPattern().MatchString(v):
 		return "JSON web token"
 	case hasURLPassword(v):
-		return "URL with a password"
+		return urlWithPassword
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,13 +108,8 @@ const srcRoot = "%SRCROOT%"
 // runID tells the runs of one repository apart: GitHub takes a new report for the
 // successor of the last one with the same id, and closes what is no longer in it.
 func runID(r *envcheck.Report, info Info) string {
-	id := "opsctl " + info.Command + "/"
-	for _, part := range []string{info.path(r.SchemaFile), r.Env} {
-		if part != "" {
-			id += part + "/"
-		}
-	}
-	return id
+	parts := slices.DeleteFunc([]string{"opsctl " + info.Command, info.path(r.SchemaFile), r.Env}, func(part string) bool { return part == "" })
+	return strings.Join(parts, "/") + "/"
 }
 
 func writeSARIF(w io.Writer, r *envcheck.Report, info Info) error {
