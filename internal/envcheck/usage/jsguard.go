@@ -9,6 +9,7 @@ type occurrence struct {
 	uses       []int // the reads that it is, or that its name was made from
 	wrapper    int   // 1 + the function whose parameter is the variable
 	alias      bool  // a constant that was made from the read
+	absent     bool  // Python: "X" not in os.environ
 }
 
 // guard is a piece of code that runs only where a variable is there.

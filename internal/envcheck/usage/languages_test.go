@@ -7,7 +7,7 @@ func TestPython(t *testing.T) {
 		{"environ", "import os\nos.environ['A']\nos.environ.get('B')\nos.environ.get('C', 'c')\nos.getenv(\"D\")\nos.getenv('E', default=1)\nos.environ.get('F') or 'x'", "A! B C? D E? F?"},
 		{"under other names", "import os as o\nfrom os import environ as e, getenv\no.environ['A']\ne['B']\ngetenv('C')\nenv = o.environ\nenv.get('D')", "A! B! C D"},
 		{"parentheses", "from os import (\n  environ,\n  path,\n)\nenviron['A']", "A!"},
-		{"checks", "import os\nif 'A' in os.environ: pass\nif 'B' not in os.environ: pass\nif not os.getenv('C'): pass\nos.environ.get('D', None)\nos.environ.setdefault('E', 'x')\nos.environ.pop('F', None)", "A? B? C? D E? F"},
+		{"checks", "import os\nif 'A' in os.environ: pass\nif 'B' not in os.environ: pass\nif not os.getenv('C'): pass\nos.environ.get('D', None)\nos.environ.setdefault('E', 'x')\nos.environ.pop('F', None)", "A? B? C? D? E? F?"},
 		{"writes", "import os\nos.environ['A'] = 'x'\ndel os.environ['B']\nos.environ.update(x)\nos.putenv('C', '')", ""},
 		{"text", "import os\n# os.environ['A']\n'''\nos.environ['B']\n'''\nx = \"os.environ['C']\"\ny = r'os.getenv(\"D\")' # os.getenv('E')", ""},
 		{"f-strings", "import os\nf\"a {os.environ['A']} os.environ['B'] {{os.environ['C']}} {os.getenv('D')!r:>{w}}\"\nf\"{os.environ[\"E\"]}\"\nF'''{\nos.environ['F']}'''", "A! D E! F!"},

@@ -1,7 +1,10 @@
 package usage
 
+import "strings"
+
 // envCall reads env("X"), env.bool("X", default=…) and config("X").
 func (p *py) envCall(i int) {
+	p.prefixed(i)
 	open, method := i+1, ""
 	if p.is(open, ".") && p.isName(open+1) {
 		method, open = p.text(open+1), open+2
@@ -26,7 +29,32 @@ func (p *py) envCall(i int) {
 	if !optional && method == "" && p.is(at+1, ",") && !p.is(at+3, "=") {
 		optional = true
 	}
-	p.read(name, at, Use{Form: form, Optional: optional, Asserted: !optional})
+	var full strings.Builder
+	for _, prefix := range p.prefixes {
+		if at != i && i >= prefix.from && i < prefix.to {
+			full.WriteString(prefix.text)
+		}
+	}
+	full.WriteString(name)
+	optional = optional || p.caught(i)
+	p.readAt(full.String(), at, Use{Form: form, Optional: optional, Asserted: !optional}, i, end+1)
+}
+
+// pyPrefix is what environs puts before the names in a block.
+type pyPrefix struct {
+	from, to int
+	text     string
+}
+
+// prefixed reads with env.prefixed("APP_"):
+func (p *py) prefixed(i int) {
+	if !p.is(i-1, "with") || !p.is(i+1, ".") || !p.is(i+2, "prefixed") || !p.is(i+3, "(") || p.toks[i+3].match < 0 {
+		return
+	}
+	if colon := p.toks[i+3].match + 1; p.is(colon, ":") && len(p.prefixes) < maxClimb {
+		from, to := p.suite(i-1, colon)
+		p.prefixes = append(p.prefixes, pyPrefix{from, to, p.lit(i + 4)})
+	}
 }
 
 // envScheme reads Env(DEBUG=(bool, False)).
@@ -38,14 +66,37 @@ func (p *py) envScheme(i int) {
 	if !p.is(open, "(") {
 		return
 	}
+	form := "env()"
+	if p.is(i-1, "=") && p.isName(i-2) {
+		form = p.text(i-2) + "()"
+	}
 	for j := open + 1; j < p.toks[open].match; j++ {
-		if p.isName(j) && p.is(j+1, "=") && isUpper(p.text(j)) && (p.is(j-1, "(") || p.is(j-1, ",")) {
-			p.read(p.text(j), j, Use{Form: "Env()", Optional: p.is(j+2, "(")})
+		if name := p.text(j); p.isName(j) && p.is(j+1, "=") && isUpper(name) && (p.is(j-1, "(") || p.is(j-1, ",")) {
+			if p.hasSchemeDefault(j + 2) {
+				p.defaults[form+name] = true
+				p.read(name, j, Use{Form: "Env()", Optional: true})
+			} else {
+				p.mention(name, "Env()", p.offset(j)) // how it is read, if it is
+			}
 		}
 		if m := p.toks[j].match; m > j {
 			j = m
 		}
 	}
+}
+
+// hasSchemeDefault tells whether (type, default) is at a token.
+func (p *py) hasSchemeDefault(open int) bool {
+	if !p.is(open, "(") {
+		return false
+	}
+	for j := open + 1; j < p.toks[open].match; j++ {
+		if p.is(j, ",") && !p.is(j+1, ")") {
+			return true
+		}
+		j = max(j, p.toks[j].match)
+	}
+	return false
 }
 
 // wrapper notes a function that reads the variable whose name is its parameter, the

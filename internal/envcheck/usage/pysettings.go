@@ -82,35 +82,36 @@ func (p *py) settings() {
 	}
 	for name, c := range p.classes {
 		if p.isSettings(name, 0) {
-			p.fields(c, p.prefix(name, 0))
+			p.fields(c, pyFields{prefix: p.option(name, "env_prefix", 0), delimiter: p.option(name, "env_nested_delimiter", 0)})
 		}
 	}
 }
 
-// prefix is the env_prefix of a class or of the one it descends from.
-func (p *py) prefix(name string, depth int) string {
+// option is a text in the configuration of a class or of the one it descends from,
+// such as env_prefix.
+func (p *py) option(name, key string, depth int) string {
 	c := p.classes[name]
 	if c == nil || depth > maxClimb {
 		return ""
 	}
 	for i := c.body; i < c.end; i++ {
-		if p.is(i, "env_prefix") && p.is(i+1, "=") {
+		if p.is(i, key) && p.is(i+1, "=") {
 			return p.lit(i + 2)
 		}
-		if p.toks[i].kind == pyString && p.toks[i].text == "env_prefix" && p.is(i+1, ":") {
+		if p.toks[i].kind == pyString && p.toks[i].text == key && p.is(i+1, ":") {
 			return p.lit(i + 2)
 		}
 	}
 	for _, b := range c.bases {
-		if prefix := p.prefix(b, depth+1); prefix != "" {
-			return prefix
+		if text := p.option(b, key, depth+1); text != "" {
+			return text
 		}
 	}
 	return ""
 }
 
 // fields reads the fields of a class of settings: NAME: type, with a default or none.
-func (p *py) fields(c *pyClass, prefix string) {
+func (p *py) fields(c *pyClass, in pyFields) {
 	indent := -1
 	for i := c.body; i < c.end; i++ {
 		t := &p.toks[i]
@@ -123,32 +124,53 @@ func (p *py) fields(c *pyClass, prefix string) {
 		if p.column(i) != indent || t.kind != pyName || !p.is(i+1, ":") || strings.HasPrefix(t.text, "_") || t.text == "model_config" {
 			continue
 		}
-		end, equals, nested := i+2, 0, false
+		end, equals := i+2, 0
+		nested := "" // the class whose fields are the variables
 		for ; end < c.end && (!p.toks[end].first || p.toks[end].parent >= 0); end++ {
 			if p.is(end, "=") && equals == 0 && p.toks[end].parent < 0 {
 				equals = end
 			}
 			if equals == 0 && p.isName(end) && (p.classes[p.text(end)] != nil || p.is(end, "ClassVar")) {
-				nested = true // its own fields are the variables
+				nested = p.text(end)
 			}
 		}
-		if !nested {
-			p.field(i, equals, end, prefix)
+		if in.depth > 0 {
+			delete(p.seen, t.start) // the class may stand in several others
+		}
+		if nested == "" {
+			p.field(i, equals, end, in)
+			continue
+		}
+		key := strings.ToUpper(in.prefix + t.text)
+		if inner := p.classes[nested]; in.delimiter != "" && inner != nil && !p.isSettings(nested, 0) && in.depth < maxSchemas {
+			if p.known[key] { // it may be given as a whole, in JSON
+				p.field(i, equals, end, in)
+				continue
+			}
+			p.fields(inner, pyFields{prefix: key + in.delimiter, delimiter: in.delimiter, optional: in.optional || equals > 0, depth: in.depth + 1})
 		}
 	}
 }
 
+// pyFields is how the fields of a class are named.
+type pyFields struct {
+	prefix    string
+	delimiter string // between the names of a class in a class; "" when those are JSON
+	optional  bool   // the whole class has a default
+	depth     int
+}
+
 // field reads one field, whose value, if any, is between two tokens.
-func (p *py) field(i, equals, end int, prefix string) {
+func (p *py) field(i, equals, end int, in pyFields) {
 	u := Use{Form: "BaseSettings"}
-	u.Optional = equals > 0 && !(p.is(equals+1, ".") && p.is(equals+2, ".")) // = ...
+	u.Optional = in.optional || equals > 0 && !(p.is(equals+1, ".") && p.is(equals+2, ".")) // = ...
 	value := equals + 1
 	if equals == 0 || !p.is(value, "Field") || !p.is(value+1, "(") {
 		u.Asserted = !u.Optional
-		p.read(strings.ToUpper(prefix+p.text(i)), i, u)
+		p.read(strings.ToUpper(in.prefix+p.text(i)), i, u)
 		return
 	}
-	u.Optional = p.fieldDefault(value+1, end)
+	u.Optional = in.optional || p.fieldDefault(value+1, end)
 	u.Asserted = !u.Optional
 	found := false
 	for j := value + 2; j < end && j < p.toks[value+1].match; j++ {
@@ -165,7 +187,7 @@ func (p *py) field(i, equals, end int, prefix string) {
 		}
 	}
 	if !found {
-		p.read(strings.ToUpper(prefix+p.text(i)), i, u)
+		p.read(strings.ToUpper(in.prefix+p.text(i)), i, u)
 	}
 }
 

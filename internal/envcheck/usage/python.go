@@ -11,6 +11,9 @@ type py struct {
 	classes  map[string]*pyClass
 	wrappers map[string]int
 	imported map[int]bool // tokens of imports
+	found    []occurrence // of reads, for judgeAll
+	guards   []guard
+	prefixes []pyPrefix
 }
 
 // pyMeaning is what a name stands for.
@@ -38,6 +41,7 @@ func (f *file) scanPython() {
 	for i := range p.toks {
 		p.at(i)
 	}
+	p.judgeAll()
 	p.settings()
 	p.wrapped()
 	if len(f.known) > 0 {
@@ -248,7 +252,9 @@ func (p *py) environUse(start, end int) {
 		switch {
 		case closing < 0 || p.is(closing+1, "=") || p.is(start-1, "del"):
 		case closing == end+2 && isName(p.lit(end+1)):
-			p.read(p.lit(end+1), end+1, Use{Form: "os.environ", Asserted: true})
+			u := Use{Form: "os.environ", Optional: p.caught(start)}
+			u.Asserted = !u.Optional
+			p.readAt(p.lit(end+1), end+1, u, start, closing+1)
 		default:
 			p.wrapper(end + 1)
 			p.cannotKnow(Dynamic{Form: "os.environ[...]"}, p.toks[start].start)
@@ -266,7 +272,7 @@ func (p *py) environUse(start, end int) {
 		if p.is(at, "not") {
 			at--
 		}
-		p.read(p.lit(at), at, Use{Form: "os.environ", Optional: true})
+		p.containment(at, start, end)
 	case p.is(end, "="):
 	case p.is(start-1, "=") && p.toks[start].parent < 0: // a name for it, see assignment
 	default:
@@ -292,17 +298,32 @@ func (p *py) lookup(start, open int, form string) {
 		return
 	}
 	u := Use{Form: form, Optional: p.hasDefault(at, end)}
-	switch p.text(end + 1) {
-	case "or", "is", "==", "!=", "in":
-		u.Optional = true
+	if empty := p.is(at+2, "None") || p.lit(at+2) == "" && at+2 < len(p.toks) && p.toks[at+2].kind == pyString; u.Optional && !empty {
+		p.read(name, at, u)
+		return
 	}
-	if p.is(start-1, "not") || p.is(start-1, "if") && (p.is(end+1, ":") || p.is(end+1, "else")) {
-		u.Optional = true
-	}
-	p.read(name, at, u)
+	p.readAt(name, at, u, start, end+1)
 }
 
-// hasDefault tells whether an argument that is no None follows the name at a token.
+// readAt adds a read whose value is the expression from start to end.
+func (p *py) readAt(name string, token int, u Use, start, end int) {
+	n := len(p.uses)
+	if p.read(name, token, u); len(p.uses) > n && len(p.found) < maxUses {
+		p.found = append(p.found, occurrence{name: name, start: start, end: end, uses: []int{n}})
+	}
+}
+
+// containment reads "X" in os.environ and "X" not in os.environ, the name at a token.
+func (p *py) containment(at, start, end int) {
+	n := len(p.uses)
+	p.read(p.lit(at), at, Use{Form: "os.environ", Optional: true})
+	if len(p.uses) > n {
+		p.found = append(p.found, occurrence{name: p.lit(at), start: at, end: end, uses: []int{n}, absent: p.is(start-2, "not")})
+	}
+}
+
+// hasDefault tells whether an argument follows the name at a token. That it is None is
+// a default like others: somebody wrote it.
 func (p *py) hasDefault(at, end int) bool {
 	if !p.is(at+1, ",") {
 		return false
@@ -312,7 +333,7 @@ func (p *py) hasDefault(at, end int) bool {
 		case p.is(j, "default") && p.is(j+1, "="):
 			return true
 		case j == at+2 && !p.is(j+1, "="):
-			return !p.is(j, "None") && !p.is(j, ")")
+			return !p.is(j, ")")
 		}
 		if m := p.toks[j].match; m > j {
 			j = m
