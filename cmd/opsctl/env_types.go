@@ -23,21 +23,28 @@ func newEnvTypesCmd(a *app) *cobra.Command {
 		Use:   "types",
 		Short: "Render a typed TypeScript module from the schema",
 		Long: `Render a TypeScript module from the schema: an object env with a typed property for
-each variable. The module imports nothing; process.env needs @types/node, which a
-Next.js app has.
+each variable. The module imports nothing, runs nothing when it is loaded, and
+needs no @types/node.
 
-A property reads process.env when it is used, and accepts what opsctl env check
+A property reads the environment when it is used, and accepts what opsctl env check
 accepts: numbers, ports and durations (in milliseconds, or the unit of output=)
 become numbers, yes and 0 booleans, an enum a union of its words, an array a
 readonly list. What is missing or wrong throws an error with the variable's name
 and never its value. A variable that is required in some environments only is
 "| undefined" and throws in those.
 
-Variables without NEXT_PUBLIC_ throw in the browser. NEXT_PUBLIC_ ones are written
-out as process.env.NAME, where Next.js puts their values in at build time. A build
-that has no secrets sets SKIP_ENV_VALIDATION=1: what is missing is undefined then.
+Which variables the browser has is said by the prefix of the schema's header
+(@defaultSensitive=inferFromPrefix(VITE_)), else by the names. They are written out
+as the bundler looks for them: import.meta.env.NAME with VITE_ and PUBLIC_ (Astro;
+SvelteKit needs envPrefix: "PUBLIC_" in vite.config), process.env.NAME with
+NEXT_PUBLIC_, REACT_APP_, EXPO_PUBLIC_, GATSBY_ and a prefix of one's own. Nuxt hands
+its own over by useRuntimeConfig() and has none. All others are read from
+process.env, into which Vite puts no .env file for the server, and throw in the
+browser; in tests with jsdom they are there, for that is Node.js. A condition on one
+of them (@required=forEnv(production) with $APP_ENV) takes its default in the browser.
 
-With --check the file is compared instead, and exit status 3 says that it is
+A build that has no secrets sets SKIP_ENV_VALIDATION=1: what is missing is undefined
+then. With --check the file is compared instead, and exit status 3 says that it is
 stale.`,
 		Example: `  opsctl env types --out src/env.ts
   opsctl env types --out src/env.ts --check    # in CI

@@ -18,7 +18,7 @@ func ParseExample(name string, src []byte) (*Schema, []Finding) {
 	read := readDraft(name, src)
 	s, findings := ParseSchema(name, []byte(strings.Join(read.bones, "\n")))
 	if s.DefaultSensitive == "true" && !headerSays(s, "defaultSensitive") {
-		s.DefaultSensitive, s.PublicPrefix = "prefix", publicPrefixes[0]
+		s.DefaultSensitive, s.PublicPrefix = "prefix", mostlyPublic(s.Keys())
 	}
 	names := onlyNames(drafts(read.blocks))
 	for _, d := range drafts(read.blocks) {

@@ -13,22 +13,19 @@ import (
 const TypeScriptHead = "// Generated from "
 
 // RenderTypeScript renders a TypeScript module from a schema: an object env with
-// a typed getter for each variable, which reads process.env when it is used,
-// converts the text and fails with the variable's name, never its value. It
+// a typed getter for each variable, which reads process.env (or import.meta.env
+// where the bundler is Vite) when it is used, converts the text and fails with the variable's name, never its value. It
 // accepts what Check accepts. The module imports nothing, and the text is the
 // same for the same schema.
 func RenderTypeScript(s *Schema) ([]byte, error) {
-	g := &tsModule{schema: s, used: map[string]bool{}, refs: map[string]bool{}}
-	var fields, declared, getters strings.Builder
+	g := &tsModule{schema: s, bundle: bundleOf(s), used: map[string]bool{}, refs: map[string]bool{}}
+	var fields, getters strings.Builder
 	for _, it := range s.Items {
 		typ := tsType(it.Type)
 		if !g.always(it) {
 			typ += " | undefined"
 		}
 		fields.WriteString(tsDoc(s, it) + "  readonly " + tsName(it.Key) + ": " + typ + ";\n")
-		if !slices.Contains(declaredElsewhere, it.Key) {
-			declared.WriteString("      " + tsName(it.Key) + "?: string | undefined;\n")
-		}
 		getters.WriteString(g.getter(it))
 	}
 	refs := g.references()
@@ -38,19 +35,19 @@ func RenderTypeScript(s *Schema) ([]byte, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, TypeScriptHead+"%s by `opsctl env types`. Edit the schema, not this file.\n/* eslint-disable */\n\n", baseName(s.Name))
-	b.WriteString(tsIntro)
+	fmt.Fprintf(&b, tsIntro, g.bundle.hint())
 	b.WriteString("export interface Env {\n" + fields.String() + "}\n\n")
-	b.WriteString("declare global {\n  namespace NodeJS {\n    interface ProcessEnv {\n" + declared.String() + "    }\n  }\n}\n\n")
-	b.WriteString("export const env: Env = Object.freeze({\n" + getters.String() + "});\n")
+	b.WriteString(g.ambient())
+	b.WriteString("export const env: Env = /* @__PURE__ */ Object.freeze({\n" + getters.String() + "} satisfies Env);\n")
 	b.WriteString(refs)
-	b.WriteString(strings.ReplaceAll(runtime, "SCHEMA_FILE", baseName(s.Name)))
+	b.WriteString(strings.NewReplacer("SCHEMA_FILE", baseName(s.Name), "BUNDLE_HINT", g.bundle.hint()).Replace(runtime))
 	return []byte(b.String()), nil
 }
 
 const tsIntro = `/**
  * The environment. A variable is read and checked when it is used, so that a
  * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are there.
+ * is undefined and no error. In the browser %s.
  */
 `
 
@@ -60,6 +57,7 @@ var declaredElsewhere = []string{"NODE_ENV", "TZ"}
 // tsModule collects what the module needs besides its getters.
 type tsModule struct {
 	schema *Schema
+	bundle tsBundle
 	used   map[string]bool // pieces of the run time
 	refs   map[string]bool // variables that an expression refers to
 }
@@ -114,12 +112,12 @@ func (g *tsModule) required(it *Item) (expr string, fixed bool) {
 func (g *tsModule) getter(it *Item) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  get %s() {\n", tsName(it.Key))
-	if !IsPublicName(it.Key) && it.Key != "NODE_ENV" {
+	if !g.bundle.has(it.Key) && it.Key != "NODE_ENV" {
 		fmt.Fprintf(&b, "    %s(%s);\n", g.use("server"), tsString(it.Key))
 	}
 	required, fixed := g.required(it)
 	read := func(how, or string) string {
-		value := tsEnv(it.Key)
+		value := g.env(it.Key)
 		if or == "||" && it.Type != nil && (it.Type.Name == "array" || it.Type.Name == "record") {
 			value += "?.trim()" // blank text is no list
 		}
@@ -144,20 +142,11 @@ func (g *tsModule) getter(it *Item) string {
 		call = required + " ? " + read("required", "??") + " : " + read(lenient, or)
 	}
 	if lenient == "optional" && required != "true" && it.Type != nil && it.Type.Name == "string" && it.Type.Opts["allowEmpty"] != nil {
-		call += " ?? " + g.use("blank") + "(" + tsEnv(it.Key) + ", " + g.option(it.Type.Opts["allowEmpty"]) + ")"
+		call += " ?? " + g.use("blank") + "(" + g.env(it.Key) + ", " + g.option(it.Type.Opts["allowEmpty"]) + ")"
 	}
 	b.WriteString("    return " + call + ";\n")
 	b.WriteString("  },\n")
 	return b.String()
-}
-
-// tsEnv is the variable in process.env, written out: Next.js puts the value of
-// a NEXT_PUBLIC_ variable in the place of exactly this text.
-func tsEnv(key string) string {
-	if tsName(key) != key {
-		return "process.env[" + tsString(key) + "]"
-	}
-	return "process.env." + key
 }
 
 // tsName is a key as the name of a property.

@@ -135,7 +135,7 @@ func (g *tsModule) references() string {
 }
 
 func (g *tsModule) reference(it *Item) string {
-	raw, def := tsEnv(it.Key), g.expr(it.Value)
+	raw, def := g.env(it.Key), g.expr(it.Value)
 	if it.Type == nil || it.Type.Pos == (Pos{}) {
 		return g.use("unquoted") + "(" + raw + ") ?? " + def
 	}

@@ -22,9 +22,14 @@ func compile(t *testing.T, modules, dir string) {
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
+	compileAs(t, modules, dir, `"lib": ["es2022"], "module": "commonjs", "types": ["node"]`)
+}
+
+func compileAs(t *testing.T, modules, dir, options string) {
+	t.Helper()
 	config := `{"compilerOptions": {"strict": true, "noUncheckedIndexedAccess": true, "exactOptionalPropertyTypes": true, "noImplicitOverride": true,
-		"noUnusedLocals": true, "noUnusedParameters": true, "noImplicitReturns": true, "noFallthroughCasesInSwitch": true, "isolatedModules": true,
-		"verbatimModuleSyntax": false, "target": "es2022", "lib": ["es2022"], "module": "commonjs", "types": ["node"], "skipLibCheck": true}, "include": ["*.ts"]}`
+		"noPropertyAccessFromIndexSignature": true, "noUnusedLocals": true, "noUnusedParameters": true, "noImplicitReturns": true, "noFallthroughCasesInSwitch": true, "isolatedModules": true,
+		"verbatimModuleSyntax": false, "target": "es2022", ` + options + `, "skipLibCheck": true}, "include": ["*.ts"]}`
 	if err := os.WriteFile(filepath.Join(dir, "tsconfig.json"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +44,12 @@ func compile(t *testing.T, modules, dir string) {
 // readScript reads every variable of a compiled module in each environment.
 const readScript = `
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const answers = cases.map(({ module, vars, keys, browser }) => {
+const versions = process.versions;
+const answers = cases.map(({ module, vars, keys, window, browser }) => {
   for (const k of Object.keys(process.env)) delete process.env[k];
   Object.assign(process.env, vars);
-  if (browser) globalThis.window = {}; else delete globalThis.window;
+  if (browser || window) globalThis.window = {}; else delete globalThis.window;
+  Object.defineProperty(process, "versions", { value: browser ? {} : versions, configurable: true });
   const { env } = require(module);
   return keys.map((key) => {
     try { const v = env[key]; return { value: v === undefined ? "" : JSON.stringify(v) }; } catch (e) { return { error: e.constructor === Error ? e.message : "thrown " + e }; }
@@ -55,7 +62,8 @@ type readCase struct {
 	Module  string            `json:"module"`
 	Vars    map[string]string `json:"vars"`
 	Keys    []string          `json:"keys"`
-	Browser bool              `json:"browser"`
+	Window  bool              `json:"window"`  // there is a window, and it is Node.js all the same
+	Browser bool              `json:"browser"` // it is none
 }
 
 type readAnswer struct{ Value, Error string }

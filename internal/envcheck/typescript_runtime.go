@@ -51,7 +51,8 @@ var tsPieces = sync.OnceValue(func() []tsPiece {
 
 // tsPattern is a pattern of Go as one of JavaScript with the flag u.
 func tsPattern(p string) string {
-	return strings.NewReplacer(`\x{feff}`, `\uFEFF`, `\x{2028}`, `\u2028`, `\x{2029}`, `\u2029`, "/", `\/`).Replace(p)
+	return strings.NewReplacer(`\x{feff}`, `\uFEFF`, `\x{2028}`, `\u2028`, `\x{2029}`, `\u2029`, "/", `\/`,
+		`()\[\]`, `()[\]`).Replace(p) // in a class [ is a character like the others
 }
 
 // tsDeclared is the name that a declaration gives.

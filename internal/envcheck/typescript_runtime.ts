@@ -20,15 +20,30 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see SCHEMA_FILE)");
 }
 
+/** Node.js may have a window too, in tests: jsdom. */
 function server(key: string): void {
-  if ("window" in globalThis && !("Deno" in globalThis)) {
-    fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
+  const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
+  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
+    fail(key, "is not in the browser: read it on the server; BUNDLE_HINT");
+  }
+}
+
+function fromProcess(key: string): string | undefined {
+  return typeof process === "undefined" ? undefined : process.env[key];
+}
+
+/** Where no bundler has put the value in (scripts, a server after the build) it is in the environment. */
+function bundled(key: string, read: () => string | undefined): string | undefined {
+  try {
+    return read() ?? fromProcess(key);
+  } catch {
+    return fromProcess(key);
   }
 }
 
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
 function skipped(): boolean {
-  const flag = process.env["SKIP_ENV_VALIDATION"];
+  const flag = fromProcess("SKIP_ENV_VALIDATION");
   return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
 }
 
@@ -196,13 +211,13 @@ function emailKind(o: { readonly normalize?: unknown }): Kind<string> {
   return patternKind("an e-mail address", /EMAIL/u, Boolean(o.normalize));
 }
 
-const semverKind = patternKind("a semantic version", /SEMVER/u, false);
+const semverKind = /* @__PURE__ */ patternKind("a semantic version", /SEMVER/u, false);
 
-const uuidKind = patternKind("a UUID", /^[0-9a-f]{8}-[0-9a-f]{4}-[0-5][0-9a-f]{3}-[089ab][0-9a-f]{3}-[0-9a-f]{12}$/i, false);
+const uuidKind = /* @__PURE__ */ patternKind("a UUID", /^[0-9a-f]{8}-[0-9a-f]{4}-[0-5][0-9a-f]{3}-[089ab][0-9a-f]{3}-[0-9a-f]{12}$/i, false);
 
-const md5Kind = patternKind("an MD5 sum in hex", /^[0-9a-f]{32}$/, true);
+const md5Kind = /* @__PURE__ */ patternKind("an MD5 sum in hex", /^[0-9a-f]{32}$/, true);
 
-const isoDatePattern = ((): RegExp => {
+const isoDatePattern = /* @__PURE__ */ ((): RegExp => {
   const hour = "(?:[01][0-9]|2[0-3])";
   const fraction = "(?:[.,][0-9]+)";
   const date = (sep: string): string =>

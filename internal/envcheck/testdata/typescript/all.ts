@@ -4,7 +4,7 @@
 /**
  * The environment. A variable is read and checked when it is used, so that a
  * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are there.
+ * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are in the bundle.
  */
 export interface Env {
   readonly APP_ENV: "dev" | "prod";
@@ -99,7 +99,9 @@ declare global {
   }
 }
 
-export const env: Env = Object.freeze({
+declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };
+
+export const env: Env = /* @__PURE__ */ Object.freeze({
   get APP_ENV() {
     server("APP_ENV");
     return required("APP_ENV", process.env.APP_ENV ?? "dev", enumKind(["dev", "prod"] as const));
@@ -231,7 +233,7 @@ export const env: Env = Object.freeze({
     server("A.DOTTED-NAME");
     return required("A.DOTTED-NAME", process.env["A.DOTTED-NAME"], stringKind({}));
   },
-});
+} satisfies Env);
 
 const refs: Readonly<Record<string, () => unknown>> = {
   "APP_ENV": () => coerced(process.env.APP_ENV ?? "dev", enumKind(["dev", "prod"] as const)),
@@ -258,15 +260,21 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see .env.schema)");
 }
 
+/** Node.js may have a window too, in tests: jsdom. */
 function server(key: string): void {
-  if ("window" in globalThis && !("Deno" in globalThis)) {
+  const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
+  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
     fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
   }
 }
 
+function fromProcess(key: string): string | undefined {
+  return typeof process === "undefined" ? undefined : process.env[key];
+}
+
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
 function skipped(): boolean {
-  const flag = process.env["SKIP_ENV_VALIDATION"];
+  const flag = fromProcess("SKIP_ENV_VALIDATION");
   return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
 }
 
@@ -429,16 +437,16 @@ function patternKind(name: string, pattern: RegExp, lower: boolean): Kind<string
 }
 
 function emailKind(o: { readonly normalize?: unknown }): Kind<string> {
-  return patternKind("an e-mail address", /^([^<>()\[\]\\.,;:@"\s\v\p{Z}\uFEFF]+(\.[^<>()\[\]\\.,;:@"\s\v\p{Z}\uFEFF]+)*|"[^\n\r\u2028\u2029]+")@(\[[0-9]{1,3}(\.[0-9]{1,3}){3}\]|([a-zA-Z0-9-]+\.)+[a-zA-Z]{2,})$/u, Boolean(o.normalize));
+  return patternKind("an e-mail address", /^([^<>()[\]\\.,;:@"\s\v\p{Z}\uFEFF]+(\.[^<>()[\]\\.,;:@"\s\v\p{Z}\uFEFF]+)*|"[^\n\r\u2028\u2029]+")@(\[[0-9]{1,3}(\.[0-9]{1,3}){3}\]|([a-zA-Z0-9-]+\.)+[a-zA-Z]{2,})$/u, Boolean(o.normalize));
 }
 
-const semverKind = patternKind("a semantic version", /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/u, false);
+const semverKind = /* @__PURE__ */ patternKind("a semantic version", /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/u, false);
 
-const uuidKind = patternKind("a UUID", /^[0-9a-f]{8}-[0-9a-f]{4}-[0-5][0-9a-f]{3}-[089ab][0-9a-f]{3}-[0-9a-f]{12}$/i, false);
+const uuidKind = /* @__PURE__ */ patternKind("a UUID", /^[0-9a-f]{8}-[0-9a-f]{4}-[0-5][0-9a-f]{3}-[089ab][0-9a-f]{3}-[0-9a-f]{12}$/i, false);
 
-const md5Kind = patternKind("an MD5 sum in hex", /^[0-9a-f]{32}$/, true);
+const md5Kind = /* @__PURE__ */ patternKind("an MD5 sum in hex", /^[0-9a-f]{32}$/, true);
 
-const isoDatePattern = ((): RegExp => {
+const isoDatePattern = /* @__PURE__ */ ((): RegExp => {
   const hour = "(?:[01][0-9]|2[0-3])";
   const fraction = "(?:[.,][0-9]+)";
   const date = (sep: string): string =>

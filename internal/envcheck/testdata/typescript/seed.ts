@@ -4,7 +4,7 @@
 /**
  * The environment. A variable is read and checked when it is used, so that a
  * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are there.
+ * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are in the bundle.
  */
 export interface Env {
   /**
@@ -62,7 +62,9 @@ declare global {
   }
 }
 
-export const env: Env = Object.freeze({
+declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };
+
+export const env: Env = /* @__PURE__ */ Object.freeze({
   get NODE_ENV() {
     return required("NODE_ENV", process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const));
   },
@@ -100,7 +102,7 @@ export const env: Env = Object.freeze({
     server("SENTRY_AUTH_TOKEN");
     return optional("SENTRY_AUTH_TOKEN", process.env.SENTRY_AUTH_TOKEN, secretKind(stringKind({ startsWith: "sntrys_" }), true, false));
   },
-});
+} satisfies Env);
 
 const refs: Readonly<Record<string, () => unknown>> = {
   "NODE_ENV": () => coerced(process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const)),
@@ -124,15 +126,21 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see .env.schema)");
 }
 
+/** Node.js may have a window too, in tests: jsdom. */
 function server(key: string): void {
-  if ("window" in globalThis && !("Deno" in globalThis)) {
+  const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
+  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
     fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
   }
 }
 
+function fromProcess(key: string): string | undefined {
+  return typeof process === "undefined" ? undefined : process.env[key];
+}
+
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
 function skipped(): boolean {
-  const flag = process.env["SKIP_ENV_VALIDATION"];
+  const flag = fromProcess("SKIP_ENV_VALIDATION");
   return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
 }
 
