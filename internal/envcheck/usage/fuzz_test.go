@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 var fuzzFiles = []string{"a.tsx", "a.ts", "a.py", "a.go", "a.vue", "a.svelte", "a.astro", "a.prisma", "Dockerfile", "compose.yml", "package.json", ".github/a.yml"}
@@ -94,6 +95,31 @@ func TestTextIsNoUse(t *testing.T) {
 					t.Errorf("%s: %s gives %v", name, fmt.Sprintf(format, text), r.Uses)
 				}
 			}
+		}
+	}
+}
+
+// However a file repeats itself, what looks for checks ends in time: the limits are wide,
+// so that only what grows with the square of a file is over them.
+func TestChecksAreBounded(t *testing.T) {
+	for _, c := range []struct{ name, before, unit, after string }{
+		{"a.js", "", "if (process.env.A) return; ", ""},
+		{"a.js", "", "process.env.A && ", "x"},
+		{"a.js", "", "process.env.A ? a : ", "x"},
+		{"a.js", "", "(process.env.A || ", ""},
+		{"a.js", "", "if (!process.env.A) {", ""},
+		{"a.js", "", "const a = process.env.A; if (!a) { b() }\n", ""},
+		{"a.py", "import os\nx = ", "os.getenv('A') and ", "y"},
+		{"a.py", "import os\n", "a = os.getenv('A')\nif not a: b\n", ""},
+		{"a.py", "import os\n", " try:\n  os.environ['A']\n except X: pass\n", ""},
+		{"a.go", "package a\nimport \"os\"\nfunc f() { if ", "os.Getenv(\"A\") == \"\" || ", "x {} }"},
+		{"a.go", "package a\nimport \"os\"\nfunc f() {\n", "if v := os.Getenv(\"A\"); v != \"\" { f() }\n", "}"},
+	} {
+		src := c.before + strings.Repeat(c.unit, 600_000/len(c.unit)) + c.after
+		start := time.Now()
+		r := fuzzScan(t, c.name, src)
+		if took := time.Since(start); took > 5*time.Second || len(r.Uses) != maxUses {
+			t.Errorf("%s of %q: %v, %d uses", c.name, c.unit, took, len(r.Uses))
 		}
 	}
 }

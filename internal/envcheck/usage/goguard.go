@@ -223,10 +223,10 @@ func (c *goChecks) condition(e ast.Expr) goFacts {
 		case token.LAND, token.LOR:
 			a, b := c.condition(e.X), c.condition(e.Y)
 			f.soft = a.soft || b.soft
-			if f.present = slices.Concat(a.present, b.present); e.Op == token.LAND {
+			if f.present = append(a.present, b.present...); e.Op == token.LAND {
 				f.absent = both(a.absent, b.absent)
 			} else {
-				f.present, f.absent = both(a.present, b.present), slices.Concat(a.absent, b.absent)
+				f.present, f.absent = both(a.present, b.present), append(a.absent, b.absent...)
 			}
 		case token.EQL, token.NEQ, token.GTR, token.GEQ, token.LSS, token.LEQ:
 			f = c.compared(e)
@@ -296,7 +296,7 @@ func (c *goChecks) branches(s *ast.IfStmt, rest []ast.Stmt, end token.Pos, fn *a
 		}
 	}
 	for _, call := range facts.absent {
-		if body == fails && !facts.soft {
+		if body == fails && !facts.soft && !c.guarded(call, s.Pos()) { // where it is there, and cannot be converted
 			c.judge(call, needed)
 		}
 		if s.Else != nil {
@@ -328,12 +328,14 @@ func goKey(call *ast.CallExpr) string {
 // verdict is what a call's result is used for.
 func (c *goChecks) verdict(call *ast.CallExpr) verdict {
 	v := c.verdicts[call]
-	if v == unchecked && slices.ContainsFunc(c.guards, func(g goGuard) bool {
-		return g.key == goKey(call) && call.Pos() >= g.from && call.Pos() < g.to
-	}) {
+	if v == unchecked && c.guarded(call, call.Pos()) {
 		return checked
 	}
 	return v
+}
+
+func (c *goChecks) guarded(call *ast.CallExpr, at token.Pos) bool {
+	return slices.ContainsFunc(c.guards, func(g goGuard) bool { return g.key == goKey(call) && at >= g.from && at < g.to })
 }
 
 // goOutcome is what the statements do to those behind them.

@@ -31,6 +31,8 @@ if os.Getenv("C") == "" { return }; use(os.Getenv("C")) }`, "A? A? B A C? C?"},
 		{"of many", `func f() { if os.Getenv("A") == "" && os.Getenv("B") == "" { panic("none") }
 if os.Getenv("C") == "" || os.Getenv("D") == "" { panic("both") }; if os.Getenv("E") != "yes" { log.Fatal("no") } }`, "A? B? C! D! E?"},
 		{"a name that is used again", `func f() { v := os.Getenv("A"); if v == "" { v = "x" }; v = os.Getenv("B"); if v == "" { panic("B") } }`, "A? B!"},
+		{"a conversion of what is there", `func f() error { if p := os.Getenv("A"); p != "" { n, err := strconv.Atoi(p); if err != nil { return err }; use(n) }
+b := os.Getenv("B"); if b == "" { return nil }; n, err := strconv.Atoi(b); if err != nil { return err }; use(n); return nil }`, "A? B?"},
 		{"functions that read", `func must(k string) string { v := os.Getenv(k); if v == "" { log.Fatal(k) }; return v }
 func flag(k string) bool { return os.Getenv(k) == "1" }
 func num(k string) int { n, err := strconv.Atoi(os.Getenv(k)); if err != nil { return 0 }; return n }

@@ -17,6 +17,7 @@ type goTypes struct {
 	folders map[string][]string // by name of a struct, the longest first
 	reached map[string]bool     // what a root or another struct holds
 	rooted  map[string]bool     // by a call
+	steps   int                 // fields that were looked at, in all
 }
 
 // resolveStructs adds the uses by structs, each by the prefixes under which libraries
@@ -104,6 +105,9 @@ func (t *goTypes) fill(dir string, s *goStruct, prefix string, depth int) {
 		return
 	}
 	for _, f := range s.fields {
+		if t.steps++; t.steps > maxTotal {
+			return
+		}
 		folder, inner := t.inner(dir, f)
 		switch {
 		case f.skipped:
@@ -128,6 +132,9 @@ func (t *goTypes) envconfig(dir string, s *goStruct, prefix string, depth int) {
 		return
 	}
 	for _, f := range s.fields {
+		if t.steps++; t.steps > maxTotal {
+			return
+		}
 		folder, inner := t.inner(dir, f)
 		name := f.use.Name
 		if name == "" {

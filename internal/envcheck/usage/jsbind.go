@@ -167,6 +167,9 @@ func (s *js) objectAt(i int) bindingKind {
 	if _, end := s.wholeAt(i); end > 0 {
 		return envObject
 	}
+	if s.is(i, "loadEnv") && s.is(i+1, "(") && s.imports["loadEnv"] == "vite" {
+		return envObject
+	}
 	if s.isProcess(i) && !s.is(s.next(i), ".") {
 		return processObject
 	}

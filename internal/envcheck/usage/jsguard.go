@@ -169,10 +169,24 @@ func (s *js) fallback(o *occurrence, c condition, left string) verdict {
 	if s.failing(c.end+1) && left != "||" && left != "??" && !c.soft {
 		return needed
 	}
-	if o.wrapper > 0 && s.isIdent(c.end+1) && !s.is(c.end+2, "(") && !s.is(c.end+2, ".") {
+	if o.wrapper > 0 && s.isIdent(c.end+1) && !s.is(c.end+2, "(") && !s.is(c.end+2, ".") && !s.hasOwnDefault(c.end+1) {
 		return unchecked // the caller gives it
 	}
 	return checked
+}
+
+// hasOwnDefault tells whether the parameter whose name is at a token has a default.
+func (s *js) hasOwnDefault(i int) bool {
+	for j := i - 1; j > 0 && j > i-2*maxType; j-- {
+		if s.is(j, s.text(i)) && s.is(s.parent(j), "(") && (s.is(j-1, ",") || s.is(j-1, "(")) {
+			after := j + 1
+			if s.is(after, ":") {
+				after = s.typeEnd(after+1, false)
+			}
+			return s.is(after, "=")
+		}
+	}
+	return false
 }
 
 // chosen looks at a ? b : c.
@@ -225,6 +239,8 @@ func (s *js) branches(o *occurrence, c condition, keyword int) verdict {
 	return checked
 }
 
+const maxOperands = 30 // of && and || in a condition that is followed
+
 // joined widens a condition to the operands that && and || join it with. It is not pure
 // when what is known of the variable does not hold for all of that.
 func (s *js) joined(o *occurrence, c *condition) (from, to int, pure bool) {
@@ -240,13 +256,20 @@ func (s *js) joined(o *occurrence, c *condition) (from, to int, pure bool) {
 		s.guard(o, c.end, stop)
 	}
 	pure = true
-	for from = c.start; s.is(from-1, "&&") || s.is(from-1, "||"); {
+	n := 0
+	for from = c.start; s.is(from-1, "&&") || s.is(from-1, "||"); n++ {
+		if n > maxOperands {
+			return from, c.end, false
+		}
 		c.seen = true
 		before := s.operandStart(from - 2)
 		pure = pure && (s.is(from-1, own) || s.isMode(before, from-1) || !c.present && from != c.start)
 		from = before
 	}
-	for to = c.end; s.is(to, "&&") || s.is(to, "||"); {
+	for to = c.end; s.is(to, "&&") || s.is(to, "||"); n++ {
+		if n > maxOperands {
+			return from, to, false
+		}
 		c.seen = true
 		after := s.expressionEnd(to+1, "&&", "||", "?", "??", ":", "=>")
 		pure = pure && (s.is(to, own) || s.isMode(to+1, after) || !c.present && to != c.end)

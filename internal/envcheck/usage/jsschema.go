@@ -185,6 +185,12 @@ func (s *js) schemaKeys(open, depth int) {
 
 // lenient tells whether the rule for a variable lets it be missing.
 func (s *js) lenient(e entry) bool {
+	for q := e.value; q < e.end && s.isMode(e.value, e.end); q++ { // in production it may be needed
+		if s.is(q, "?") {
+			colon := s.choice(q)
+			return colon > 0 && s.lenient(entry{value: q + 1, end: colon}) && s.lenient(entry{value: colon + 1, end: e.end})
+		}
+	}
 	for j := e.value; j < e.end; j++ {
 		switch t := &s.toks[j]; {
 		case t.Kind != jslex.Ident:

@@ -213,14 +213,14 @@ func (p *py) judge(o *occurrence) verdict {
 		own = "or"
 	}
 	stop := c.end
-	for p.is(stop, own) { // operands that are reached only where the variable is there
+	for n := 0; p.is(stop, own) && n < maxOperands; n++ { // operands that are reached only where the variable is there
 		for stop++; stop < len(p.toks) && !p.ends(stop); stop++ {
 			stop = max(stop, p.toks[stop].match)
 		}
 	}
 	p.guard(o, c.end, stop)
 	start := c.start
-	for p.is(start-1, own) {
+	for n := 0; p.is(start-1, own) && n < maxOperands; n++ {
 		j := start - 2
 		for j >= 0 {
 			m := p.toks[j].match
@@ -244,7 +244,7 @@ func (p *py) judge(o *occurrence) verdict {
 	case pure && p.is(keyword, "if") && p.is(stop, "else"): // a if X else b
 		p.chosen(o, c, keyword, stop)
 		return checked
-	case c.seen, p.is(keyword, "if"), p.is(keyword, "elif"), p.is(keyword, "while"), stop > c.end:
+	case c.seen, p.is(keyword, "(") && p.is(keyword-1, "bool"), p.is(keyword, "if"), p.is(keyword, "elif"), p.is(keyword, "while"), stop > c.end:
 		return checked
 	}
 	return unchecked

@@ -8,7 +8,7 @@ import (
 func TestPythonChecks(t *testing.T) {
 	tests := []struct{ name, src, want string }{
 		{"raise", "if not os.environ.get('A'):\n    raise RuntimeError('A')\nif os.getenv('B') is None: raise X\nif 'C' not in os.environ:\n    log('C')\n    sys.exit('C')\nif not os.getenv('D'):\n    sys.exit(0)\nif os.getenv('E') == '':\n    exit(1)\n", "A! B! C! D? E!"},
-		{"otherwise", "if not os.getenv('A'):\n    print('A')\nif os.getenv('B') != 'yes':\n    raise X\nassert os.getenv('C'), 'C'\nassert os.getenv('D') is not None\nx = os.getenv('E') or sys.exit('E')\n", "A? B? C! D! E!"},
+		{"otherwise", "if not os.getenv('A'):\n    print('A')\nif os.getenv('B') != 'yes':\n    raise X\nassert os.getenv('C'), 'C'\nassert os.getenv('D') is not None\nx = os.getenv('E') or sys.exit('E')\ny = bool(os.getenv('F'))\n", "A? B? C! D! E! F?"},
 		{"many", "if not os.getenv('A') or not os.getenv('B'):\n    raise X\nif not os.getenv('C') and not os.getenv('D'):\n    raise X\n", "A! B! C? D?"},
 		{"else and the rest", "if os.getenv('A'):\n    f()\nelse:\n    raise X\ndef f():\n    if os.getenv('B'):\n        return 1\n    raise X\n", "A! B!"},
 		{"a name", "A = os.getenv('A')\nif not A:\n    raise X\nb = os.environ.get('B')\nif b:\n    f(b)\nC = os.getenv('C')\nuse(C)\nD: str | None = os.getenv('D', '')\nif D is None: raise X\ne = os.getenv('E')\ne2 = e or 'x'\n", "A! B? C D! E?"},

@@ -86,6 +86,8 @@ func TestJavaScript(t *testing.T) {
 			"A B? C *process.env[...] *process.env[...]"},
 		{"t3-env", `export const env = createEnv({ server: { A: z.string(), B: z.string().optional() }, client: { "NEXT_PUBLIC_C": z.url().default("x") }, shared: z.object({ D: z.enum(["a"]) }), runtimeEnv: process.env, experimental__runtimeEnv: { NEXT_PUBLIC_C: process.env.NEXT_PUBLIC_C } })`,
 			"A B? NEXT_PUBLIC_C? D NEXT_PUBLIC_C?"},
+		{"t3-env, in production", "createEnv({ server: { A: process.env.NODE_ENV === 'production' ? z.string() : z.string().optional(), B: process.env.NODE_ENV === 'test' ? z.string().optional() : z.string().default('b') } })", "A NODE_ENV? B? NODE_ENV?"},
+		{"Vite's loadEnv", "import { defineConfig, loadEnv } from 'vite'; export default defineConfig(({ mode }) => { const env = loadEnv(mode, process.cwd(), ''); return { a: env.A, b: env.B || 'b' } })", "A B?"},
 		{"t3-env with constants", "const server = { A: z.string() }; createEnv({ server, client: client }); const client = { ...server, B: z.string() }", "A B"},
 		{"zod", "const Env = z.object({ A: z.string(), B: z.coerce.number().default(3) }); Env.safeParse(process.env); z.object({ C: z.string() }).extend({ D: z.string() }).parse(process.env)", "A B? C D"},
 		{"zod merged", "const a = z.object({ A: z.string() }); const b = z.object({ B: z.string() }).merge(a); b.parse(process.env)", "A B"},

@@ -31,6 +31,7 @@ func ofSystems() []known {
 		{name: "TZ", who: "the system's clock", sets: true},
 		{name: "HOME", who: "the system", sets: true},
 		{name: "PATH", who: "the system", sets: true},
+		{name: "_", who: "the shell", sets: true},
 		{name: "PWD", who: "the shell", sets: true},
 		{name: "USER", who: "the system", sets: true},
 		{name: "SHELL", who: "the system", sets: true},
