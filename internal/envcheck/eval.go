@@ -36,12 +36,16 @@ type evaluator struct {
 	schema   *Schema
 	env      string                          // the current environment's name
 	supplied func(key string) (string, bool) // values from files and the process
+	known    map[string]val                  // the values of keys that were evaluated
+	own      map[string]val                  // and those that the schema itself gives
 	visiting map[string]bool                 // keys being evaluated, to stop at a circle
+	large    map[string]bool                 // keys whose own value has no end in sight
 	patterns map[[2]string]*regexp.Regexp    // compiled, by pattern and flags; nil value: not compilable
 }
 
 func newEvaluator(s *Schema, env string, supplied func(string) (string, bool)) *evaluator {
-	return &evaluator{schema: s, env: env, supplied: supplied, visiting: map[string]bool{}, patterns: map[[2]string]*regexp.Regexp{}}
+	return &evaluator{schema: s, env: env, supplied: supplied, known: map[string]val{}, own: map[string]val{},
+		visiting: map[string]bool{}, large: map[string]bool{}, patterns: map[[2]string]*regexp.Regexp{}}
 }
 
 func textVal(s string) val { return val{kind: valText, text: s} }
@@ -98,8 +102,25 @@ func (v val) same(o val) bool {
 	return v.kind == valUndefined || v.kind == valText && v.scalar == o.scalar && v.text == o.text
 }
 
-// key gives the value of a key, supplied or else the default, in the form that its type gives it.
+const (
+	// maxReferences bounds how many references deep a value may hang on others.
+	maxReferences = 10_000
+	// maxValue bounds the bytes that a schema may make one value of.
+	maxValue = 1 << 20
+)
+
+// key gives the value of a key, supplied or else the default, in the form that its type
+// gives it. Each key is evaluated once: what refers to it twice must not cost twice.
 func (e *evaluator) key(name string) val {
+	if v, ok := e.known[name]; ok {
+		return v
+	}
+	v := e.find(name)
+	e.known[name] = v
+	return v
+}
+
+func (e *evaluator) find(name string) val {
 	it := e.schema.Item(name)
 	v, ok := e.supplied(name)
 	switch {
@@ -110,9 +131,7 @@ func (e *evaluator) key(name string) val {
 		// it comes from: whether a flag is set must not depend on which of them holds it.
 		return unquoted(v)
 	case ok:
-		out := e.typed(it, textVal(v))
-		out.origin = name
-		return out
+		return e.guarded(it, func() val { return e.typed(it, textVal(v)) })
 	case it == nil && isBuiltin(name):
 		return val{kind: valUnknown}
 	case it == nil:
@@ -123,13 +142,34 @@ func (e *evaluator) key(name string) val {
 
 // ownValue is the value that the schema itself gives an item.
 func (e *evaluator) ownValue(it *Item) val {
-	if e.visiting[it.Key] {
+	if v, ok := e.own[it.Key]; ok {
+		return v
+	}
+	v := e.guarded(it, func() val { return e.typed(it, e.eval(it.Value)) })
+	if !e.visiting[it.Key] {
+		e.own[it.Key] = v
+	}
+	return v
+}
+
+// guarded evaluates an item unless that is under way already, which is a circle, or
+// hangs on too many others; a value that is too large counts as made elsewhere.
+func (e *evaluator) guarded(it *Item, value func() val) val {
+	switch {
+	case e.visiting[it.Key]:
 		return val{}
+	case len(e.visiting) >= maxReferences:
+		e.large[it.Key] = true
+		return val{kind: valUnknown}
 	}
 	e.visiting[it.Key] = true
 	defer delete(e.visiting, it.Key)
-	v := e.typed(it, e.eval(it.Value))
+	v := value()
 	v.origin = it.Key
+	if len(v.text) > maxValue {
+		e.large[it.Key] = true
+		return val{kind: valUnknown}
+	}
 	return v
 }
 
@@ -284,7 +324,9 @@ func (e *evaluator) concat(n *Node) val {
 		if v.kind == valUnknown {
 			return v
 		}
-		b.WriteString(v.text)
+		if b.WriteString(v.text); b.Len() > 2*maxValue {
+			break // more is too much for its key anyhow
+		}
 	}
 	return textVal(b.String())
 }

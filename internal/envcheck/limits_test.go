@@ -39,6 +39,36 @@ func TestHostileInputEndsInTime(t *testing.T) {
 	}
 }
 
+// TestHostileSchemaEndsInTime gives the check schemas whose values hang on each other.
+func TestHostileSchemaEndsInTime(t *testing.T) {
+	chain := func(n int, value string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString("K" + itoa(i) + "=" + strings.ReplaceAll(value, "$N", "$K"+itoa(i+1)) + "\n")
+		}
+		return b.String() + "K" + itoa(n) + "=b\n"
+	}
+	tests := []struct{ name, schema, want string }{
+		{"each twice", chain(200, "if(eq($N,$N),$N,b)"), ""},
+		{"one after the other", chain(5000, "$N"), ""},
+		{"twice as long each time", chain(60, "concat($N,$N)"), "K39 has no end in sight"},
+		{"too many in a row", chain(30_000, "$N"), "no end in sight"},
+		{"options", strings.ReplaceAll(chain(200, "x"), "K", "# @type=string(startsWith=if(eq($K1,$K1),$K2,b))\nK")[:9000], ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			start := time.Now()
+			_, text := project{".env.schema": tt.schema, ".env": "X=1\n"}.check(t, Options{})
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("took %s", took)
+			}
+			if !strings.Contains(text, tt.want) {
+				t.Errorf("nothing says %q: %.500s", tt.want, text)
+			}
+		})
+	}
+}
+
 func TestReadRegular(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")

@@ -125,6 +125,11 @@ func (c *checker) emptyValue(it *Item, v *value) {
 // defaultValue checks the schema's own value against its type.
 func (c *checker) defaultValue(it *Item) {
 	v := c.eval.eval(it.Value)
+	if c.eval.large[it.Key] {
+		c.add(Finding{File: it.File, Line: it.ValuePos.Line, Col: it.ValuePos.Col, Rule: "schema-default", Level: Error, Key: it.Key,
+			Message: "the default of " + it.Key + " has no end in sight: it has more than " + itoa(maxReferences) + " references in a row, or more than 1 MiB", Fix: "write it out"})
+		return
+	}
 	if v.empty() || c.opts.NamesOnly {
 		return
 	}
