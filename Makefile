@@ -6,7 +6,7 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-MAX_BINARY := 31457280 # 30 MiB
+MAX_BINARY := 34603008 # 33 MiB: a limit of our own, raised when a part that is worth it needs more
 FUZZTIME ?= 10s
 FUZZDIRS ?=
 
