@@ -23,6 +23,7 @@ type envSchemaFlags struct {
 	from                []string
 	out                 string
 	write, force, merge bool
+	jsonSchema          bool
 }
 
 func newEnvSchemaCmd(a *app) *cobra.Command {
@@ -57,13 +58,18 @@ Where a project has .env.example and no .env.schema, opsctl env check takes the
 example for the contract by the same rules: its keys are the known ones, and a
 key whose line has a value is required. dotenv-safe requires every line, also an
 empty one: a line # @defaultRequired=true at the top of the example, with a blank
-line after it, says so.`,
+line after it, says so.
+
+--json-schema prints the schema that is there as a JSON Schema (2020-12) of the
+environment, an object of texts, for editors and other tools. It refuses nothing that
+env check accepts, and holds no example or default of a sensitive variable.`,
 		Example: `  opsctl env schema --write                        # .env.schema from .env.example
   opsctl env schema --from .env > .env.schema      # no value of it that could be secret
   opsctl env schema --from apps/web/.env.example --from apps/api/.env.example
   opsctl env schema --merge --write --dry-run      # what .env.example has and the schema lacks
   opsctl env schema --force --write --from .env.example
-  grep -v ^TEST_ .env | opsctl env schema --from -`,
+  grep -v ^TEST_ .env | opsctl env schema --from -
+  opsctl env schema --json-schema > env.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.envSchema(f) },
 	}
@@ -72,10 +78,36 @@ line after it, says so.`,
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "write this `file`")
 	cmd.Flags().BoolVar(&f.force, "force", false, "replace a schema that is there")
 	cmd.Flags().BoolVar(&f.merge, "merge", false, "add to the schema that is there only what it lacks")
+	cmd.Flags().BoolVar(&f.jsonSchema, "json-schema", false, "print the schema that is there as a JSON Schema")
 	return cmd
 }
 
+// envJSONSchema prints the project's schema as a JSON Schema.
+func (a *app) envJSONSchema(f envSchemaFlags) error {
+	if len(f.from) > 0 || f.out != "" || f.write || f.force || f.merge {
+		return errs.New(errs.Usage, "--json-schema prints the schema that is there and takes no other flag of env schema").
+			WithHint("opsctl env schema --json-schema > FILE")
+	}
+	dir, path, err := a.envPaths("")
+	if err != nil {
+		return err
+	}
+	schema, err := a.soundSchema(dir, path)
+	if err != nil {
+		return err
+	}
+	text, err := envcheck.RenderJSONSchema(schema)
+	if err != nil {
+		return err
+	}
+	_, err = a.io.Out.Write(text)
+	return err
+}
+
 func (a *app) envSchema(f envSchemaFlags) error {
+	if f.jsonSchema {
+		return a.envJSONSchema(f)
+	}
 	if f.merge && f.force {
 		return errs.New(errs.Usage, "--merge keeps the schema that is there and --force replaces it").WithHint("give one of the two")
 	}
