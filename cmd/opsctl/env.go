@@ -139,7 +139,7 @@ func processEnv() map[string]string {
 
 // gitTracked asks git which of the files it tracks.
 func gitTracked(ctx context.Context, dir string, files []string) ([]string, error) {
-	if !inRepository(dir) {
+	if _, ok := repositoryRoot(dir); !ok { // git is not started for nothing
 		return nil, errors.New("no repository")
 	}
 	out, err := execx.Output(ctx, execx.Cmd{Path: "git", Args: append([]string{"ls-files", "-z", "--"}, files...), Dir: dir})
@@ -149,12 +149,12 @@ func gitTracked(ctx context.Context, dir string, files []string) ([]string, erro
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
-// inRepository looks for .git in dir and above, so that git is not started for nothing.
-func inRepository(dir string) bool {
+// repositoryRoot is the folder at or above dir that has .git; false where none has.
+func repositoryRoot(dir string) (string, bool) {
 	dir, err := filepath.Abs(dir)
 	for err == nil {
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
-			return true
+		if has(dir, ".git") {
+			return dir, true
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
@@ -162,5 +162,5 @@ func inRepository(dir string) bool {
 		}
 		dir = up
 	}
-	return false
+	return "", false
 }

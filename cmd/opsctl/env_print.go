@@ -80,7 +80,10 @@ func (a *app) fromRoot() func(string) string {
 		return filepath.ToSlash
 	}
 	here = resolved(here)
-	root := repositoryRoot(here)
+	root, ok := repositoryRoot(here)
+	if !ok {
+		root = here
+	}
 	if ws := a.getenv("GITHUB_WORKSPACE"); ws != "" {
 		if ws = resolved(ws); isBelow(ws, here) {
 			root = ws
@@ -112,18 +115,6 @@ func resolved(path string) string {
 func isBelow(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
-}
-
-// repositoryRoot is the folder at or above dir that has .git, and dir where none has.
-func repositoryRoot(dir string) string {
-	for up := dir; ; up = filepath.Dir(up) {
-		if _, err := os.Stat(filepath.Join(up, ".git")); err == nil {
-			return up
-		}
-		if up == filepath.Dir(up) {
-			return dir
-		}
-	}
 }
 
 // printFinding writes one line that editors can jump to, and the fix below it.

@@ -197,7 +197,7 @@ func writeSecretFile(path string, text []byte, force bool) error {
 // warnOfGit says when git would take the file.
 func (a *app) warnOfGit(ctx context.Context, path string) {
 	dir, name := filepath.Dir(path), filepath.Base(path)
-	if !inRepository(dir) {
+	if _, ok := repositoryRoot(dir); !ok {
 		return
 	}
 	if tracked, err := gitTracked(ctx, dir, []string{name}); err == nil && len(tracked) > 0 {

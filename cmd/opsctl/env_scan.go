@@ -38,14 +38,16 @@ browser (scan-client, scan-computed).
 
 JavaScript and TypeScript (also in Vue, Svelte and Astro files), Python and Go are
 read by their syntax: what stands in comments, strings or the text of JSX does not
-count, what a validator such as t3-env or pydantic asks for does. A read whose name
-cannot be known is an info. A variable that is only set, handed on or mentioned, in a
+count, what a validator such as t3-env or pydantic asks for does, and so do Prisma's
+env() and the structs that Go libraries fill. A read whose name cannot be known is an
+info. A variable that is only set, handed on or mentioned, in a
 compose file for instance, counts as used. Without DIR the folder of the schema is
 scanned, without what git ignores, node_modules, hidden folders and build output; of
 folders that are only a part of it, what is unused is not told.
 
-A variable whose reads all have a default or a check, and one that only tests read,
-is a warning; with --tests what tests read has to be in the schema too. A key that
+A variable whose reads all have a default or stand behind a check of it, and one that
+only tests read, is a warning; a check that throws or exits makes it an error. With
+--tests what tests read has to be in the schema too. A key that
 something else reads is silenced with @auditIgnore above it, a path with
 @auditIgnorePaths(...) in the schema's header.
 
@@ -224,7 +226,7 @@ func outermost(roots []string) []string {
 // gitIgnored asks git once what it ignores, by the repository's own rules; nil where
 // there is no repository.
 func gitIgnored(ctx context.Context, dir string) func(string) bool {
-	if !inRepository(dir) {
+	if _, ok := repositoryRoot(dir); !ok {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
