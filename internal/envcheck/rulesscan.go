@@ -4,11 +4,13 @@ package envcheck
 var scanRules = []RuleDoc{
 	{
 		ID: "scan-undeclared", Level: Error, What: "code reads a variable that the schema does not have",
-		Why: "Nobody who sets up the app knows that it is wanted, and no check misses it. Where every read has a default or a check, or only tests read it, it is a warning. Variables that the system sets (PATH, HOME, CI) are left out.",
+		Why: "Nobody who sets up the app knows that it is wanted, and no check misses it. Where every read has a default or runs behind a check of the same variable, or only tests read it, it is a warning; a check that ends in throw, an exit or an error says that it is needed. Variables that the system sets (PATH, HOME, CI), and those that next.config or a bundler's definition puts in, are left out.",
 		Fix: "Add it to the schema, or take the name that is proposed.",
 		Examples: []Example{
 			{Scan: true, Schema: "# @optional\nAPI_URL=\n", File: "app/api.ts", Bad: "export const url = process.env.API_ULR!\n", Good: "export const url = process.env.API_URL!\n"},
 			{Scan: true, Schema: "# @optional\nAPI_URL=\n", File: "app/api.ts", Bad: "fetch(process.env.API_URL!, { signal: AbortSignal.timeout(Number(process.env.API_TIMEOUT ?? 500)) })\n", Good: "fetch(process.env.API_URL!)\n", Level: Warning},
+			{Scan: true, Schema: "# @optional\nAPI_URL=\n", File: "lib/pay.ts", Bad: "if (!process.env.API_KEY) throw new Error(\"API_KEY is not set\")\n", Good: "if (!process.env.API_URL) throw new Error(\"API_URL is not set\")\n"},
+			{Scan: true, Schema: "# @optional\nAPI_URL=\n", File: "lib/sentry.ts", Bad: "if (process.env.SENTRY_DSN) init(process.env.SENTRY_DSN)\nfetch(process.env.API_URL!)\n", Good: "fetch(process.env.API_URL!)\n", Level: Warning},
 		},
 	},
 	{
