@@ -38,25 +38,26 @@ var (
 )
 
 // readBy names who reads a well-known variable, "" for one that only the app can know.
-func readBy(key string) string {
+// A family's beginning says less than a whole name, which nothing can be a slip of.
+func readBy(key string) (who string, whole bool) {
 	for _, k := range knownNames {
 		if slices.Contains(k.names, key) {
-			return k.who
+			return k.who, true
 		}
 	}
 	for _, k := range knownPrefixes {
 		if strings.HasPrefix(key, k.prefix) {
-			return k.who
+			return k.who, false
 		}
 	}
-	return ""
+	return "", false
 }
 
 // unknownFix is the way on for a key that the schema lacks; near is did-you-mean or
 // empty. A variable that a package reads is not told to go.
 func unknownFix(key, schema, near string) string {
-	switch who := readBy(key); {
-	case who != "":
+	switch who, whole := readBy(key); {
+	case whole || who != "" && near == "":
 		return "add " + key + "= to " + schema + ": " + who + " reads it"
 	case near != "":
 		return near

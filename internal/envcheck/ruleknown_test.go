@@ -10,6 +10,7 @@ func TestUnknownFix(t *testing.T) {
 		{"PGSSLMODE", "", "add PGSSLMODE= to .env.schema: libpq reads it"},
 		{"npm_config_registry", "", "add npm_config_registry= to .env.schema: npm reads it"},
 		{"OTEL_SERVICE_NAME", "", "add OTEL_SERVICE_NAME= to .env.schema: the OpenTelemetry SDK reads it"},
+		{"SENTRY_DNS", "did you mean SENTRY_DSN?", "did you mean SENTRY_DSN?"},
 		{"LOG_LEVL", "did you mean LOG_LEVEL?", "did you mean LOG_LEVEL?"},
 		{"OWN_THING", "", "add OWN_THING= to .env.schema, or remove the line"},
 		{"PGADMIN_URL", "", "add PGADMIN_URL= to .env.schema, or remove the line"},
