@@ -43,7 +43,7 @@ function bundled(key: string, read: () => string | undefined): string | undefine
 
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
 function skipped(): boolean {
-  const flag = fromProcess("SKIP_ENV_VALIDATION");
+  const flag = typeof process === "undefined" ? undefined : process.env["SKIP_ENV_VALIDATION"];
   return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
 }
 

@@ -268,13 +268,9 @@ function server(key: string): void {
   }
 }
 
-function fromProcess(key: string): string | undefined {
-  return typeof process === "undefined" ? undefined : process.env[key];
-}
-
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
 function skipped(): boolean {
-  const flag = fromProcess("SKIP_ENV_VALIDATION");
+  const flag = typeof process === "undefined" ? undefined : process.env["SKIP_ENV_VALIDATION"];
   return flag !== undefined && flag !== "" && flag !== "0" && flag !== "false";
 }
 
