@@ -14,10 +14,7 @@ func (s *js) atom(o *occurrence) condition {
 	if s.is(c.end, "!") && !s.toks[c.end].Newline {
 		c.end++
 	}
-	if s.is(c.end, "as") && s.isIdent(c.end+1) {
-		c.end += 2
-		s.parentheses(&c)
-	}
+	s.claimed(&c)
 	for s.is(c.end, "?.") {
 		c.seen = true
 		for c.end < len(s.toks) && (s.is(c.end, "?.") || s.is(c.end, ".") || s.is(c.end, "(") || s.is(c.end, "[")) {
@@ -34,6 +31,14 @@ func (s *js) atom(o *occurrence) condition {
 	s.compared(&c, kind)
 	s.negations(&c)
 	return c
+}
+
+// claimed widens a condition to the type that it is said to have: X as string.
+func (s *js) claimed(c *condition) {
+	if s.is(c.end, "as") || s.is(c.end, "satisfies") {
+		c.end = s.expressionEnd(c.end+1, "??", "||", "&&", "?", "===", "!==", "==", "!=", "=>")
+	}
+	s.parentheses(c)
 }
 
 // parentheses widens a condition to those around it that are no call's.

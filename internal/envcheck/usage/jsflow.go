@@ -145,6 +145,8 @@ func (s *js) failing(i int) bool {
 	switch {
 	case s.is(i, "throw"):
 		return !s.is(i+1, "redirect") && !s.is(i+1, "notFound") && !s.is(i+1, "json")
+	case s.is(i, "process") && s.is(i+1, ".") && s.is(i+2, "exitCode") && s.is(i+3, "="):
+		return !s.is(i+4, "0")
 	case s.is(i, "process") && s.is(i+1, ".") && (s.is(i+2, "exit") || s.is(i+2, "abort")):
 		return !s.is(i+4, "0")
 	case s.is(i, "Deno") && s.is(i+1, ".") && s.is(i+2, "exit"):

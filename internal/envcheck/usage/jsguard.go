@@ -129,6 +129,8 @@ func (s *js) judge(o *occurrence) verdict {
 			return c.verdict()
 		case (s.is(open-1, "if") || s.is(open-1, "while")) && !s.member(open-1):
 			return s.branches(o, c, open-1)
+		case s.is(open-1, "switch"):
+			return checked
 		case s.is(open-1, "Boolean"):
 			c.start, c.end, c.seen = open-1, to+1, true
 		case s.is(open-1, "isNaN"):

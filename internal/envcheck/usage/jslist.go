@@ -63,7 +63,7 @@ func (s *js) listAround(i int) (list, filtered int) {
 				return s.unwrapped(open + 4), 0
 			}
 		}
-		if s.is(p, "(") && s.member(p-1) && (s.is(p+1, name) && s.is(p+2, "=>") || s.is(p+1, "(") && s.is(p+2, name)) {
+		if s.is(p, "(") && s.member(p-1) && (s.is(p+1, name) && s.is(p+2, "=>") || s.is(p+1, "(") && s.is(p+2, name) || s.is(p+1, "function") && s.is(p+3, name)) {
 			switch s.text(p - 1) {
 			case "forEach", "filter", "map", "some", "every", "find", "flatMap":
 				begin := p - 3

@@ -68,7 +68,7 @@ func (s *js) checks(start, end int) bool {
 		return false
 	}
 	switch s.text(p - 1) {
-	case "if", "while":
+	case "if", "while", "switch":
 		return true
 	case "Boolean":
 		return s.is(end, ")")
@@ -147,6 +147,13 @@ func (s *js) context(start, end int, form string) Use {
 	if from, to := s.converted(start, end); from != start {
 		switch s.text(to) {
 		case "||", "&&", "?":
+			u.Optional = true
+		}
+	}
+	if c := (condition{start: start, end: end}); s.is(end, "as") {
+		s.claimed(&c)
+		switch s.text(c.end) {
+		case "||", "??", "&&", "?":
 			u.Optional = true
 		}
 	}
