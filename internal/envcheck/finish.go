@@ -11,7 +11,12 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // finish gives the parsed decorators their meaning, once all items are known.
 func (p *schemaParser) finish() {
+	read := len(p.findings)
 	p.root()
+	if p.disabled {
+		p.switchOff(read)
+		return
+	}
 	p.checkRules(p.schema.Rules, "")
 	for _, it := range p.schema.Items {
 		p.itemDecorators(it)
@@ -29,9 +34,17 @@ func (p *schemaParser) finish() {
 		p.plausible(it)
 	}
 	p.cycles()
-	if p.disabled {
-		p.schema.Items, p.schema.byKey = nil, map[string]*Item{}
-	}
+}
+
+// switchOff leaves nothing of a file with @disable: neither its items and imports,
+// nor what is wrong with their meaning, which was found after the first findings.
+func (p *schemaParser) switchOff(first int) {
+	s := p.schema
+	s.Items, s.byKey, s.Imports, s.CurrentEnv = nil, map[string]*Item{}, nil, ""
+	s.Blocks = slices.DeleteFunc(s.Blocks, func(b Block) bool { return b.Item != nil })
+	p.findings = append(p.findings[:first:first], slices.DeleteFunc(p.findings[first:], func(f Finding) bool {
+		return f.Level == Error && f.Rule != "schema-duplicate"
+	})...)
 }
 
 // usable reports a decorator that is unknown, stands in the wrong place or is

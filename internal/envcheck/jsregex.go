@@ -21,7 +21,11 @@ type jsPattern struct {
 	src     string
 	i       int
 	out     *strings.Builder
-	unicode bool // flag u or v: strict escapes
+	unicode bool // flag u or v: strict escapes, whole characters
+	sets    bool // flag v: sets within brackets
+	fold    bool // flag i
+	lines   bool // flag m
+	anchors bool // it has ^ or $
 	dotAll  bool
 	depth   int
 	groups  int // capturing groups in the whole pattern
@@ -34,21 +38,30 @@ type jsPattern struct {
 // translatePattern gives RE2's spelling of a JavaScript pattern.
 func translatePattern(pattern, flags string) (string, *patternError) {
 	p := &jsPattern{src: pattern, groups: countGroups(pattern), out: &strings.Builder{}}
-	var mode []rune
+	before, after, mode := "", "", ""
 	for i, f := range flags {
 		if !strings.ContainsRune("dgimsuvy", f) || strings.ContainsRune(flags[:i], f) || strings.Contains(flags, "u") && strings.Contains(flags, "v") {
 			return "", &patternError{msg: "the flags " + strconv.Quote(flags) + " are not valid"}
 		}
 		switch f {
-		case 'i', 'm', 's':
-			mode = append(mode, f)
+		case 'i':
+			p.fold = true
+		case 'm':
+			p.lines, mode = true, mode+"m"
+		case 's':
+			p.dotAll, mode = true, mode+"s"
 		case 'u', 'v':
-			p.unicode = true
+			p.unicode, p.sets = true, f == 'v'
 		case 'y':
-			p.out.WriteString(`\A`)
+			before, after = `\A(?:`, ")"
 		}
 	}
-	p.dotAll = slices.Contains(mode, 's')
+	switch {
+	case !p.unicode:
+		p.src = utf16Halves(pattern)
+	case p.fold: // both fold as the Unicode standard says
+		mode += "i"
+	}
 	p.alternatives()
 	if p.err == "" && p.i < len(p.src) {
 		p.err = "a ) has no ("
@@ -64,9 +77,15 @@ func translatePattern(pattern, flags string) (string, *patternError) {
 	if p.limit != "" {
 		return "", &patternError{msg: p.limit, limit: true}
 	}
-	out := p.out.String()
-	if len(mode) > 0 {
-		out = "(?" + string(mode) + ")" + out
+	out := before + p.out.String() + after
+	if p.unicode {
+		out = wholeMark + out
+	}
+	if p.lines && p.anchors {
+		out = linesMark + out
+	}
+	if mode != "" {
+		out = "(?" + mode + ")" + out
 	}
 	if _, err := syntax.Parse(out, syntax.Perl); err != nil {
 		return "", &patternError{msg: "opsctl's regular expressions (RE2) do not know a part of it", limit: true}
@@ -125,6 +144,7 @@ func (p *jsPattern) term() {
 	case '|', '^', '$':
 		p.i++
 		p.out.WriteByte(c)
+		p.anchors = p.anchors || c != '|'
 		repeatable = false
 	case '(':
 		repeatable = p.group()
@@ -156,9 +176,7 @@ func (p *jsPattern) term() {
 		p.i++
 		p.out.WriteString(`\` + string(c))
 	default:
-		_, size := utf8.DecodeRuneInString(p.src[p.i:])
-		p.out.WriteString(p.src[p.i : p.i+size])
-		p.i += size
+		p.char(p.next())
 	}
 	if p.more() {
 		p.quantifier(repeatable)
@@ -256,6 +274,13 @@ func (p *jsPattern) group() bool {
 	p.i++
 	p.out.WriteByte(')')
 	return repeatable
+}
+
+// next takes the character at the place.
+func (p *jsPattern) next() rune {
+	r, size := utf8.DecodeRuneInString(p.src[p.i:])
+	p.i += size
+	return r
 }
 
 // writeRune writes a character as RE2 takes it anywhere.

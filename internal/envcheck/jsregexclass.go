@@ -1,8 +1,12 @@
 package envcheck
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -37,6 +41,9 @@ func (p *jsPattern) escape(class bool) bool {
 		p.out.WriteString(space)
 	case !class && (c == 'b' || c == 'B'):
 		p.i += 2
+		if p.unicode && p.fold {
+			p.cannot("with the flags i and u, a word has other letters too")
+		}
 		p.out.WriteString(`\` + string(c))
 		return false
 	case !class && c >= '1' && c <= '9':
@@ -56,7 +63,7 @@ func (p *jsPattern) escape(class bool) bool {
 	case (c == 'p' || c == 'P') && p.unicode:
 		p.property()
 	default:
-		p.writeRune(p.escaped(class))
+		p.char(p.escaped(false))
 	}
 	return true
 }
@@ -79,9 +86,19 @@ func (p *jsPattern) backReference() {
 	case p.unicode:
 		p.fail("a reference to a group that is not there")
 	default:
-		p.writeRune(p.escaped(false))
+		p.char(p.escaped(false))
 	}
 }
+
+// binaryProperties are JavaScript's other names for \p.
+const binaryProperties = " ASCII ASCII_Hex_Digit AHex Alphabetic Alpha Any Assigned Bidi_Control Bidi_C Bidi_Mirrored Bidi_M Case_Ignorable CI Cased " +
+	"Changes_When_Casefolded CWCF Changes_When_Casemapped CWCM Changes_When_Lowercased CWL Changes_When_NFKC_Casefolded CWKCF Changes_When_Titlecased CWT " +
+	"Changes_When_Uppercased CWU Dash Default_Ignorable_Code_Point DI Deprecated Dep Diacritic Dia Emoji Emoji_Component EComp Emoji_Modifier EMod " +
+	"Emoji_Modifier_Base EBase Emoji_Presentation EPres Extended_Pictographic ExtPict Extender Ext Grapheme_Base Gr_Base Grapheme_Extend Gr_Ext Hex_Digit Hex " +
+	"IDS_Binary_Operator IDSB IDS_Trinary_Operator IDST ID_Continue IDC ID_Start IDS Ideographic Ideo Join_Control Join_C Logical_Order_Exception LOE " +
+	"Lowercase Lower Math Noncharacter_Code_Point NChar Pattern_Syntax Pat_Syn Pattern_White_Space Pat_WS Quotation_Mark QMark Radical Regional_Indicator RI " +
+	"Sentence_Terminal STerm Soft_Dotted SD Terminal_Punctuation Term Unified_Ideograph UIdeo Uppercase Upper Variation_Selector VS White_Space space " +
+	"XID_Continue XIDC XID_Start XIDS "
 
 // property reads \p{Name}, as far as RE2 has the same names.
 func (p *jsPattern) property() {
@@ -90,13 +107,25 @@ func (p *jsPattern) property() {
 		p.fail(`\p is not followed by {Name}`)
 		return
 	}
-	name := p.src[p.i : p.i+end+1]
-	p.i += len(name)
-	if strings.Contains(name, "=") {
-		p.cannot("opsctl's regular expressions do not know " + name)
-		return
+	text := p.src[p.i : p.i+end+1]
+	name, value, has := strings.Cut(p.src[p.i+3:p.i+end], "=")
+	p.i += len(text)
+	_, category := unicode.Categories[cmp.Or(value, name)]
+	_, alias := unicode.CategoryAliases[cmp.Or(value, name)]
+	category = category || alias
+	_, script := unicode.Scripts[value]
+	switch {
+	case p.fold && text[1] == 'P':
+		p.cannot(`\P with the flag i`)
+	case category && (!has || name == "gc" || name == "General_Category"):
+		p.out.WriteString(text[:3] + cmp.Or(value, name) + "}")
+	case script && (name == "sc" || name == "Script"):
+		p.out.WriteString(text[:3] + value + "}")
+	case has && slices.Contains([]string{"gc", "General_Category", "sc", "Script", "scx", "Script_Extensions"}, name), !has && strings.Contains(binaryProperties, " "+name+" "):
+		p.cannot("opsctl's regular expressions do not know " + text)
+	default:
+		p.fail("no property is called " + text)
 	}
-	p.out.WriteString(name)
 }
 
 // escaped reads an escape that stands for one character.
@@ -141,10 +170,7 @@ func (p *jsPattern) escaped(class bool) rune {
 	case c == 'u':
 		if r, ok := hex(4); ok {
 			p.i += 6
-			if r >= 0xd800 && r < 0xe000 {
-				p.cannot("half of a character pair")
-			}
-			return r
+			return p.half(r)
 		}
 	case c >= '0' && c <= '7':
 		return p.octal()
@@ -154,6 +180,26 @@ func (p *jsPattern) escaped(class bool) rune {
 		p.fail(`an escape \` + string(r) + ` that is not valid`)
 	}
 	p.i += 1 + size
+	return r
+}
+
+// half is the character of \uXXXX, which may be a half of one: with the flag u two make one.
+func (p *jsPattern) half(r rune) rune {
+	if r < firstHalf || r > lastHalf {
+		return r
+	}
+	if !p.unicode {
+		return r - firstHalf + halves
+	}
+	if rest := p.src[p.i:]; len(rest) >= 6 && rest[:2] == `\u` {
+		if low, err := strconv.ParseUint(rest[2:6], 16, 32); err == nil {
+			if whole := utf16.DecodeRune(r, rune(low)); whole != utf8.RuneError {
+				p.i += 6
+				return whole
+			}
+		}
+	}
+	p.cannot("half of a character pair")
 	return r
 }
 
@@ -187,28 +233,35 @@ func (p *jsPattern) class() {
 		}
 		return
 	}
+	if p.sets {
+		p.setNotation()
+	}
 	p.out.WriteString("[")
 	if not {
 		p.out.WriteString("^")
 	}
 	for p.more() && p.src[p.i] != ']' {
 		low, text, single := p.classAtom()
-		p.out.WriteString(text)
 		if !p.more() || p.src[p.i] != '-' || p.i+1 >= len(p.src) || p.src[p.i+1] == ']' {
+			p.classPart(low, text, single)
 			continue
 		}
 		p.i++
-		high, text, other := p.classAtom()
+		high, other, also := p.classAtom()
 		switch {
-		case !single || !other: // the dash stands for itself
+		case !single || !also: // the dash stands for itself
 			if p.unicode {
 				p.fail("a class as an end of a range")
 			}
-			p.out.WriteString(`\-` + text)
-		case low > high:
+			p.classPart(low, text, single)
+			p.out.WriteString(`\-`)
+			p.classPart(high, other, also)
+		case unit(low) > unit(high):
 			p.fail("a range in [...] is out of order")
+		case p.unicode:
+			p.writeRange(low, high)
 		default:
-			p.out.WriteString("-" + text)
+			p.writeRange(unit(low), unit(high))
 		}
 	}
 	if p.err == "" && p.i >= len(p.src) {
@@ -219,26 +272,51 @@ func (p *jsPattern) class() {
 	p.out.WriteString("]")
 }
 
-// classAtom reads one character of a class, or a set such as \d, and gives RE2's spelling of it.
+// classPart writes a character of a class, or a set.
+func (p *jsPattern) classPart(r rune, text string, single bool) {
+	switch {
+	case !single:
+		p.out.WriteString(text)
+	case p.unicode:
+		p.writeRange(r, r)
+	default:
+		p.writeRange(unit(r), unit(r))
+	}
+}
+
+// setNotation looks for what only the flag v has within brackets.
+func (p *jsPattern) setNotation() {
+	for i := p.i; i < len(p.src) && p.src[i] != ']'; i++ {
+		switch pair := p.src[i:min(len(p.src), i+2)]; {
+		case p.src[i] == '\\' && !strings.HasPrefix(pair, `\q`):
+			i++
+		case (pair == "--" || pair == "&&") && i > p.i+1 && !strings.ContainsAny(p.src[p.i:i], `[\`):
+			p.fail("the set before " + pair + " is written in brackets of its own")
+			return
+		case p.src[i] == '[', pair == `\q`, pair == "--", pair == "&&":
+			p.cannot("opsctl's regular expressions have no sets of sets")
+		case strings.IndexByte("(){}/|", p.src[i]) >= 0, len(pair) == 2 && pair[0] == pair[1] && strings.IndexByte("!#$%*+,.:;<=>?@^`~", pair[0]) >= 0:
+			p.fail("with the flag v, " + string(p.src[i]) + ` is written \` + string(p.src[i]) + " within brackets")
+			return
+		}
+	}
+}
+
+// classAtom reads one character of a class, or a set such as \d, of which it gives RE2's spelling.
 func (p *jsPattern) classAtom() (r rune, text string, single bool) {
-	whole := p.out
-	p.out = &strings.Builder{}
-	defer func() { text, p.out = p.out.String(), whole }()
 	if p.src[p.i] != '\\' {
-		r, size := utf8.DecodeRuneInString(p.src[p.i:])
-		p.i += size
-		p.writeRune(r)
-		return r, "", true
+		return p.next(), "", true
 	}
 	if p.i+1 >= len(p.src) {
 		p.fail(`a \ at the end`)
 		return 0, "", true
 	}
 	if c := p.src[p.i+1]; strings.IndexByte("dDwWsS", c) >= 0 || p.unicode && (c == 'p' || c == 'P') {
+		whole := p.out
+		p.out = &strings.Builder{}
+		defer func() { text, p.out = p.out.String(), whole }()
 		p.escape(true)
 		return 0, "", false
 	}
-	r = p.escaped(true)
-	p.writeRune(r)
-	return r, "", true
+	return p.escaped(true), "", true
 }

@@ -30,7 +30,7 @@ func (p *schemaParser) pattern(n *Node, key string) {
 // type the pattern is what stands between the quotes; elsewhere \$ and \n are read first.
 func (p *schemaParser) regexCall(n *Node, key string, option bool) {
 	if len(n.Args) == 0 || len(n.Args) > 2 {
-		p.report(n.Pos, "schema-function", Error, key, "regex() has "+itoa(len(n.Args))+" arguments", "it takes "+arity(functions["regex"]))
+		p.report(n.Pos, "schema-function", Error, key, "regex() has "+itoa(len(n.Args))+" arguments", "it takes a pattern and its flags together: regex(\"^a\", \"gi\")")
 		return
 	}
 	for _, a := range n.Args {

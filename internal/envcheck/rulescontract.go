@@ -28,7 +28,7 @@ var contractRules = []RuleDoc{
 		Why: "KEY= is not the same as no line: the variable exists and holds an empty text, so that the default in the code is not used. " +
 			"For a number, a port, a boolean or a duration this breaks the program that reads it: Python's int() raises an error, JavaScript's Number() makes it 0. " +
 			"For other types it is an info.",
-		Fix: "Remove the line, or give the key a value. If an empty text means something, say @type=string(allowEmpty=true).",
+		Fix: "Remove the line, or give the key a value. If an empty text means something, say @type=string(allowEmpty=true) beside @optional; a required key is never empty.",
 		Examples: []Example{
 			{Schema: "# @type=number @optional\nCONN_MAX_AGE=\n", Bad: "CONN_MAX_AGE=", Good: "CONN_MAX_AGE=600"},
 			{Schema: "# @optional\nREPLY_TO=\n", Bad: "REPLY_TO=", Good: "REPLY_TO=office@example.com", Level: Info},

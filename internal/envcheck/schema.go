@@ -14,6 +14,7 @@ type Schema struct {
 	DefaultSensitive string // true, false or prefix
 	PublicPrefix     string // with DefaultSensitive prefix: keys that are not sensitive
 	byKey            map[string]*Item
+	redefined        []*Item // imported items that give the environment's key another value
 }
 
 // Item finds the item of a key.

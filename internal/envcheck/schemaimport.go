@@ -79,7 +79,7 @@ func (p *schemaParser) importPath(imp Import, pos Pos) bool {
 	case !local:
 		msg, fix = "only a local file can be imported", "write a path that begins with ./ or ../"
 	case name == "":
-		msg, fix = "a folder cannot be imported here", "name its file: "+imp.Path+".env.schema"
+		msg, fix = "importing a folder depends on which .env files are in it; opsctl reads the static part of env-spec only", "name its schema: "+imp.Path+".env.schema"
 	case !strings.HasPrefix(name, ".env.") && !imp.AllowMissing && imp.Enabled == nil:
 		msg, fix = "an imported file is called .env.something", "rename "+name
 	default:

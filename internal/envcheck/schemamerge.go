@@ -53,6 +53,9 @@ func (s *Schema) adopt(from *Schema, it *Item) {
 		it.settleSensitive(from)
 	}
 	if own != nil {
+		if it.Key == s.CurrentEnv && it.Value != nil {
+			s.redefined = append(s.redefined, it)
+		}
 		own.fill(it)
 		return
 	}
@@ -123,6 +126,9 @@ func (l *loader) references(s *Schema) {
 				report(s.Name, d.Value.Pos, "schema-reference", "", "@currentEnv names "+s.CurrentEnv+", which is no item of the schema or its imports", didYouMean(s.CurrentEnv, s.Keys()))
 			}
 		}
+	}
+	for _, it := range s.redefined { // which environment it is decides on the imports
+		report(it.File, it.Pos, "schema-import", it.Key, it.Key+" says which environment it is, and has its value before the imports are read", "leave its value here empty")
 	}
 	for _, it := range s.Items {
 		nodes := []*Node{it.Value}

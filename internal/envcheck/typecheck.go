@@ -65,9 +65,9 @@ func (e *evaluator) coerce(t *Type, v val) (val, problem) {
 	}
 	switch {
 	case t.Name == "md5", t.Name != "url" && e.opt(t, "normalize").truthy(), t.Name == "string" && e.opt(t, "toLowerCase").truthy():
-		s = strings.ToLower(s)
+		s = jsLower(s)
 	case t.Name == "string" && e.opt(t, "toUpperCase").truthy():
-		s = strings.ToUpper(s)
+		s = jsUpper(s)
 	case t.Name == "url" && e.opt(t, "prependHttps").truthy() && !hasScheme(s):
 		s = "https://" + s
 	}
@@ -122,6 +122,9 @@ func (e *evaluator) secrecy(t *Type, v val) problem {
 		if n := length(s); n < 3 {
 			return bad("has "+itoa(n)+" characters, too few to be masked in logs", "use a longer secret, or say @public")
 		}
+	}
+	if t.Pos == (Pos{}) && t.Name == "string" && v.kind == valText && v.scalar == NodeString && unquoted(v.text).scalar != NodeString {
+		return problem{Warning, "looks like a number or a truth value, which varlock refuses as a secret where it stands in a file without quotes", "add @type=string to the schema"}
 	}
 	return problem{}
 }
@@ -234,7 +237,14 @@ func (e *evaluator) checkMatches(t *Type, v string) problem {
 		}
 		m = e.pattern(pattern, flags)
 	}
-	if m.kind == valPattern && m.re != nil && !m.re.MatchString(v) {
+	if m.kind != valPattern || m.re == nil {
+		return problem{}
+	}
+	match, certain := matchPattern(m.re, v)
+	switch {
+	case !certain:
+		return problem{Warning, "has an end of a line other than \\n: its pattern is not checkable here", "write line ends as \\n"}
+	case !match:
 		return bad("does not match "+shown(n, m.text), "")
 	}
 	return problem{}

@@ -2,10 +2,13 @@ package envcheck
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -227,15 +230,18 @@ func readMembers(d *json.Decoder, open json.Delim, depth int) (val, error) {
 // json is the value as JSON.
 func (v val) json() string {
 	switch {
-	case v.kind == valArray || v.kind == valObject:
+	case v.kind == valArray:
 		parts := make([]string, len(v.list))
 		for i, m := range v.list {
-			if parts[i] = m.json(); v.kind == valObject {
-				parts[i] = textVal(v.names[i]).json() + ":" + parts[i]
-			}
+			parts[i] = m.json()
 		}
-		if v.kind == valArray {
-			return "[" + strings.Join(parts, ",") + "]"
+		return "[" + strings.Join(parts, ",") + "]"
+	case v.kind == valObject:
+		var parts []string
+		for _, i := range v.order() {
+			if v.list[i].kind != valUndefined { // JSON has no place for it
+				parts = append(parts, textVal(v.names[i]).json()+":"+v.list[i].json())
+			}
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	case v.kind == valText && v.scalar != NodeString && !math.IsInf(v.num, 0):
@@ -250,6 +256,22 @@ func (v val) json() string {
 		return ""
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// order lists an object's members as JavaScript does: names that are an index
+// first, by their number, then the others as they were written.
+func (v val) order() []int {
+	order := make([]int, len(v.list))
+	index := make([]uint64, len(v.list))
+	for i, name := range v.names {
+		order[i], index[i] = i, math.MaxUint64
+		n, err := strconv.ParseUint(name, 10, 32)
+		if err == nil && n < math.MaxUint32 && name == strconv.FormatUint(n, 10) {
+			index[i] = n
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(index[a], index[b]) })
+	return order
 }
 
 // environ is the value as it stands in the environment of a process.

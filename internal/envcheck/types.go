@@ -2,6 +2,7 @@ package envcheck
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,7 @@ const (
 	optDomains
 	optType
 	optVersion
+	optDigits
 	optUnit
 	optDuration
 	optSeparator
@@ -33,7 +35,7 @@ type typeDef struct {
 var typeDefs = map[string]typeDef{
 	"string": {map[string]optKind{"minLength": optNumber, "maxLength": optNumber, "isLength": optNumber, "startsWith": optText,
 		"endsWith": optText, "matches": optPattern, "toUpperCase": optBool, "toLowerCase": optBool, "allowEmpty": optBool}, ""},
-	"number": {map[string]optKind{"min": optNumber, "max": optNumber, "isInt": optBool, "precision": optNumber,
+	"number": {map[string]optKind{"min": optNumber, "max": optNumber, "isInt": optBool, "precision": optDigits,
 		"isDivisibleBy": optNumber, "coerceToMinMaxRange": optBool}, "number"},
 	"boolean": {nil, "true or false"},
 	"url": {map[string]optKind{"prependHttps": optBool, "allowedDomains": optDomains, "allowedProtocols": optList, "noTrailingSlash": optBool,
@@ -106,7 +108,7 @@ func (p *schemaParser) typeOf(n *Node, pos Pos, key string) *Type {
 		t.Opts[a.Name] = a.Value
 		p.typeOption(t, a, kind, key)
 	}
-	if t.Name == "enum" && len(t.Values) == 0 {
+	if t.Name == "enum" && len(n.Args) == 0 {
 		p.report(n.Pos, "schema-type", Error, key, "enum needs at least one value", "write @type=enum(a, b)")
 	}
 	return t
@@ -116,11 +118,12 @@ func (p *schemaParser) typeArg(t *Type, a Arg, key string) {
 	switch t.Name {
 	case "enum":
 		if !isText(a.Value) {
-			rule := "schema-type"
 			if _, isFunc := functions[a.Value.Text]; isFunc && a.Value.Kind == NodeCall {
-				rule = "schema-plugin" // varlock looks it up at run time
+				p.report(a.Pos, "schema-plugin", Error, key, "a value of enum that depends on "+a.Value.Text+"() is made by varlock at run time; opsctl reads the static part of env-spec only",
+					"write the values themselves")
+				return
 			}
-			p.report(a.Pos, rule, Error, key, "a value of enum is plain text", "quote it")
+			p.report(a.Pos, "schema-type", Error, key, "a value of enum is plain text", "quote it")
 			return
 		}
 		t.Values = append(t.Values, a.Value)
@@ -170,6 +173,9 @@ func optionWant(kind optKind, v *Node) string {
 		want, ok = "a number", v.Kind == NodeNumber
 	case optBool:
 		want, ok = "true or false", v.Kind == NodeBool
+	case optDigits:
+		f, _ := parseFloat(v.Text)
+		want, ok = "a whole number from 0 to 100", v.Kind == NodeNumber && f == math.Trunc(f) && f >= 0 && f <= 100
 	case optVersion:
 		want, ok = "4 or 6", v.Kind == NodeNumber && (v.Text == "4" || v.Text == "6")
 	case optUnit:

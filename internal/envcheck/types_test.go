@@ -16,10 +16,19 @@ func TestTypes(t *testing.T) {
 		{`string(matches=regex("^a(b|c)$"))`, "ab ac", "a abc"},
 		{`string(matches=/^ab$/i)`, "ab AB", "abc"},
 		{"string(toUpperCase=true, startsWith=A)", "a A", "b"},
+		{`string(matches=regex("^.{2}$"))`, "ab 😀", "a 😀b"}, // units, unless the flag u is there
+		{`string(matches=regex("^.{2}$", "u"))`, "ab 😀b", "😀"},
+		{`string(matches=regex("^[^a]\ude00$"))`, "😀", "a"},
+		{`string(matches=regex("^[ßks]$", "i"))`, "ß K S", "ẞ \u212a ſ"},
+		{`string(matches=regex("^[ßks]$", "iu"))`, "ß K S ẞ \u212a ſ", "x"},
+		{`string(toUpperCase=true, isLength=3)`, "ßx abc", "ßxy"},
+		{`string(toLowerCase=true, endsWith=ς)`, "ΑΣ", "ΑΣΑ"},
+		{"url(allowedDomains=[bücher.de, 1.2.3.4])", "http://BÜCHER.de http://xn--bcher-kva.de http://１.2.3.4", "http://b.de"},
 		{"number", "1 -1.5 .5 1e3 +1", "x 1x 0x10 1_000 NaN Infinity"},
 		{"number(min=1, max=3)", "1 3", "0 4"},
 		{"number(isDivisibleBy=5)", "0 10", "7"},
 		{"number(isInt=true)", "1", ""},
+		{"number(precision=100)", "1.5", ""},
 		{"number(min=1, coerceToMinMaxRange=true)", "0", ""},
 		{"boolean", "true FALSE yes no on off 1 0 t f _on_", "2 maybe y"},
 		{"url", "https://a.b postgres://u:p@h:5432/d redis://h", "a.b /x http:// :// https://a_b.c"},
@@ -182,4 +191,23 @@ func FuzzTypes(f *testing.F) {
 			t.Fatalf("%s: the message holds the value %q: %s", typ, v, p.msg)
 		}
 	})
+}
+
+// TestSpelling lists defaults with what stands in the environment: JSON has no
+// undefined members, and JavaScript puts names that are an index first.
+func TestSpelling(t *testing.T) {
+	for _, tt := range []struct{ schema, want string }{
+		{"K={a=undefined}", "{}"},
+		{"K={a=undefined, b=1}", `{"b":1}`},
+		{`# @type=record
+K='{"2":1,"b":{"10":1,"9":2},"1":2,"01":3}'`, `{"1":2,"2":1,"b":{"9":2,"10":1},"01":3}`},
+		{"# @type=string(toUpperCase=true)\nK='ß ŉ'", "SS ʼN"},
+		{"# @type=string(toLowerCase=true)\nK='ΑΣ İ'", "ας i̇"},
+	} {
+		s, findings := ParseSchema("s", []byte(tt.schema+"\n"))
+		e := newEvaluator(s, "development", func(string) (string, bool) { return "", false })
+		if got := e.environ(s.Item("K").Type, e.key("K")); got != tt.want || len(findings) > 0 {
+			t.Errorf("%s: %s, want %s %+v", tt.schema, got, tt.want, findings)
+		}
+	}
 }

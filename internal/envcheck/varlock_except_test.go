@@ -30,6 +30,8 @@ func stricterSchema(c varlockCase, f Finding) string {
 		// The static subset: what runs a command or code of a plugin, or what decides only
 		// at run time which type an item has, is refused by name.
 		return "beyond the static subset"
+	case f.Rule == "schema-import" && strings.HasPrefix(f.Message, "importing a folder"):
+		return "beyond the static subset" // the .env files of a folder belong to the platform, not to the contract
 	case strings.HasPrefix(f.Message, "@") && strings.HasSuffix(f.Message, "is true or false"),
 		f.Rule == "schema-import" && strings.HasPrefix(f.Message, "enabled is"):
 		// A condition with a branch that is neither true nor false. varlock reports it only
@@ -40,7 +42,7 @@ func stricterSchema(c varlockCase, f Finding) string {
 		return "a secret that cannot be masked, in some environment"
 	case strings.HasPrefix(f.Message, "inferFromPrefix() belongs"):
 		return "a function of the header elsewhere" // undefined to varlock
-	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "if() has "):
+	case f.Rule == "schema-function" && (strings.HasPrefix(f.Message, "if() has ") || f.Message == "regex() has 3 arguments"):
 		return "an argument that varlock ignores"
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "a pattern is no value"):
 		// if(forEnv(production), regex("a"), b): varlock reports it in production only.

@@ -25,7 +25,7 @@ func varlockTraps(t *testing.T) []varlockCase {
 		}
 		cases = append(cases, inEnvironments(c, flag, nil))
 	}
-	return append(cases, importTraps()...)
+	return append(append(cases, importTraps()...), environmentTraps()...)
 }
 
 // importTraps are schemas in several files.
@@ -53,6 +53,43 @@ func importTraps() []varlockCase {
 			".env.flag":   "# @currentEnv=$APP_ENV\n# ---\nJ=forEnv(test)\n",
 			".env.bad":    "A=1\n# @type=nope\nQ=$NOPE\n",
 		}}
+		cases = append(cases, inEnvironments(c, "APP_ENV", nil))
+	}
+	return cases
+}
+
+// environmentTraps are schemas of which an imported file has the environment's key as well.
+func environmentTraps() []varlockCase {
+	own := "# @currentEnv=$APP_ENV @import(./.env.x%)\n# ---\nAPP_ENV=development\n"
+	var cases []varlockCase
+	for _, tt := range []struct{ schema, x, y string }{
+		{own, "APP_ENV=x\n", ""},
+		{own, "APP_ENV=development\n", ""},
+		{own, "APP_ENV=\n", ""},
+		{own, "APP_ENV=\"\"\n", ""},
+		{own, "# @type=enum(development, test, production)\nAPP_ENV=\n", ""},
+		{own, "APP_ENV=$B\nB=x\n", ""},
+		{own, "# @currentEnv=$APP_ENV\n# ---\nAPP_ENV=x\nB=forEnv(test)\n", ""},
+		{own, "# @import(./.env.y)\n# ---\nB=1\n", "APP_ENV=x\n"},
+		{own, "# @import(./.env.y, omit=[APP_ENV])\n# ---\nB=1\n", "APP_ENV=x\n"},
+		{strings.ReplaceAll(own, "%", ", omit=[APP_ENV]"), "APP_ENV=x\nB=1\n", ""},
+		{strings.ReplaceAll(own, "%", ", pick=[B]"), "APP_ENV=x\nB=1\n", ""},
+		{strings.ReplaceAll(own, "%", ", enabled=forEnv(test)"), "APP_ENV=x\n", ""},
+		{strings.ReplaceAll(own, "%", ", enabled=false"), "APP_ENV=x\n", ""},
+		{strings.ReplaceAll(own, "APP_ENV=development", "APP_ENV="), "APP_ENV=x\n", ""},
+		{"# @currentEnv=$APP_ENV @import(./.env.x)\n# ---\nA=1\n", "APP_ENV=x\n", ""},
+		{"# @currentEnv=$APP_ENV @import(./.env.x)\n# ---\nA=1\n", "# @import(./.env.y)\n# ---\nAPP_ENV=x\n", "APP_ENV=y\n"},
+		{"# @import(./.env.x)\n# ---\nA=1\n", "# @currentEnv=$APP_ENV @import(./.env.y)\n# ---\nAPP_ENV=x\n", "APP_ENV=y\n"},
+		{"# @disable @currentEnv=$APP_ENV @import(./.env.x)\n# ---\nAPP_ENV=x\n", "A=1\n", ""},
+		{strings.ReplaceAll(own, "%", ""), "# @disable\n# ---\nAPP_ENV=x\nB=1\n", ""},
+		{strings.ReplaceAll(own, "%", ""), "# @disable @import(./.env.y)\n# ---\nB=$NOPE\n", "C=1\n"},
+		{strings.ReplaceAll(own, "%", ""), "# @import(./.env.y)\n# ---\nB=$C\n", "# @disable\n# ---\nC=1\n"},
+	} {
+		c := varlockCase{Files: map[string]string{".env.schema": strings.ReplaceAll(tt.schema, "%", ""), ".env.x": tt.x, ".env.y": tt.y}}
+		c.name = "trap " + tt.schema
+		if tt.y == "" {
+			delete(c.Files, ".env.y")
+		}
 		cases = append(cases, inEnvironments(c, "APP_ENV", nil))
 	}
 	return cases

@@ -3,9 +3,12 @@ package envcheck
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // webURL is a URL as browsers and Node.js parse it (the WHATWG URL standard),
@@ -121,15 +124,19 @@ func (u *webURL) setHost(host string, special bool) problem {
 	if decoded, err := url.PathUnescape(host); err == nil {
 		host = decoded
 	}
-	host = strings.ToLower(host)
+	host = mapHost(host)
 	if host == "" || strings.IndexFunc(host, forbiddenInDomain) >= 0 {
 		return wrong
 	}
-	for label := range strings.SplitSeq(host, ".") {
-		if code, ok := strings.CutPrefix(label, "xn--"); ok && !validPunycode(code) {
-			return wrong
+	labels := strings.Split(host, ".")
+	for i, label := range labels {
+		if code, ok := strings.CutPrefix(label, "xn--"); ok {
+			if labels[i], ok = punycode(code); !ok {
+				return wrong
+			}
 		}
 	}
+	host = strings.Join(labels, ".")
 	if endsInNumber(host) {
 		addr, ok := parseIPv4(host)
 		if !ok {
@@ -139,6 +146,25 @@ func (u *webURL) setHost(host string, special bool) problem {
 	}
 	u.host = host
 	return problem{}
+}
+
+// mapHost spells a host as the standard compares it (UTS 46, without the table
+// of what is not allowed): small letters, wide digits and the dots of other
+// scripts in their plain form, and nothing that cannot be seen.
+func mapHost(host string) string {
+	if host = strings.ToLower(host); isASCII(host) {
+		return host
+	}
+	host = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u00ad', r == '\u200b', r == '\u2060', r == '\ufeff', r >= '\ufe00' && r <= '\ufe0f':
+			return -1
+		case r == '\u3002', r == '\uff0e', r == '\uff61':
+			return '.'
+		}
+		return r
+	}, host)
+	return norm.NFKC.String(strings.ToLower(norm.NFKC.String(host)))
 }
 
 func forbiddenInDomain(r rune) bool {
@@ -193,23 +219,27 @@ func parseIPv4(host string) (string, bool) {
 	return netip.AddrFrom4([4]byte{byte(total >> 24), byte(total >> 16), byte(total >> 8), byte(total)}).String(), true
 }
 
-// validPunycode reports whether a label after xn-- stands for a text that
-// needs it (RFC 3492).
-func validPunycode(code string) bool {
+// punycode reads what stands after xn-- in a label (RFC 3492); false where that
+// is no text that needs it.
+func punycode(code string) (string, bool) {
 	basic, rest := "", code
+	if len(code) > 1000 { // no name has more than 63
+		return "", false
+	}
 	if i := strings.LastIndexByte(code, '-'); i >= 0 {
 		basic, rest = code[:i], code[i+1:]
 	}
-	n, i, bias, count := 128, 0, 72, len(basic)
+	text := []rune(basic)
+	n, i, bias := 128, 0, 72
 	for rest != "" {
 		old, weight := i, 1
 		for k := 36; ; k += 36 {
 			if rest == "" {
-				return false
+				return "", false
 			}
 			digit := strings.IndexByte("abcdefghijklmnopqrstuvwxyz0123456789", rest[0])
 			if rest = rest[1:]; digit < 0 || i > 1<<30 {
-				return false
+				return "", false
 			}
 			i += digit * weight
 			threshold := min(max(k-bias, 1), 26)
@@ -218,18 +248,20 @@ func validPunycode(code string) bool {
 			}
 			weight *= 36 - threshold
 			if weight > 1<<30 {
-				return false
+				return "", false
 			}
 		}
-		count++
+		count := len(text) + 1
 		bias = adaptBias(i-old, count, old == 0)
 		n += i / count
-		i = i%count + 1
+		i %= count
 		if r := rune(n); n > unicode.MaxRune || unicode.IsControl(r) || unicode.IsSpace(r) || unicode.IsUpper(r) {
-			return false
+			return "", false
 		}
+		text = slices.Insert(text, i, rune(n))
+		i++
 	}
-	return count > len(basic)
+	return string(text), len(text) > len(basic)
 }
 
 func adaptBias(delta, count int, first bool) int {
