@@ -35,13 +35,15 @@ func RenderExample(s *Schema) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, exampleHead, baseName(s.Name))
+	header := true // what it says is not about the first key
 	for _, block := range s.Blocks {
 		if block.Kind == BlockDivider && block.Header && strings.Trim(block.Lines[0], "#-=* \t") == "" {
 			continue // the line that ends the header
 		}
-		if block.Gap || block.Kind == BlockDivider {
+		if block.Gap || block.Kind == BlockDivider || header && !block.Header {
 			blankLine(&b)
 		}
+		header = block.Header
 		switch block.Kind {
 		case BlockComment:
 			writeComment(&b, block.Lines)

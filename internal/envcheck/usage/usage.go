@@ -21,7 +21,7 @@ type Use struct {
 	Lang     string `json:"lang"`
 	Form     string `json:"form"`                // how it is written, such as process.env
 	Optional bool   `json:"optional,omitempty"`  // it has a default, or the code checks whether it is there
-	Asserted bool   `json:"asserted,omitempty"`  // the code says that it is there: process.env.X!, os.environ["X"]
+	Asserted bool   `json:"asserted,omitempty"`  // it has to be there: process.env.X!, os.environ["X"], or a check that ends the program
 	Test     bool   `json:"test,omitempty"`      // in a test
 	Client   bool   `json:"client,omitempty"`    // in a file with "use client"
 	Indirect bool   `json:"indirect,omitempty"`  // by another name for process.env, a pattern or a constant: nothing that replaces process.env.NAME in a bundle finds it

@@ -210,7 +210,7 @@ func (c *comparison) client() {
 		}
 		f := envcheck.Finding{File: u.File, Line: u.Line, Col: u.Col, Key: u.Name}
 		switch {
-		case !isPublic(u.Name):
+		case !envcheck.IsPublicName(u.Name):
 			f.Rule, f.Level = Client, envcheck.Error
 			f.Message = u.Name + ` is read in a file with "use client": in the browser it is undefined`
 			f.Fix = "read it on the server and hand the value down, or name it NEXT_PUBLIC_" + u.Name + " if everybody may see it"
@@ -232,15 +232,6 @@ func (c *comparison) client() {
 // isNext tells whether "use client" means Next.js's: a package.json says so, or there is none.
 func (c *comparison) isNext() bool {
 	return c.used.DependsOn("next") || !c.used.HasPackages()
-}
-
-func isPublic(name string) bool {
-	for _, p := range []string{"NEXT_PUBLIC_", "VITE_", "PUBLIC_", "REACT_APP_", "EXPO_PUBLIC_", "GATSBY_"} {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // dynamic tells of the reads whose name cannot be known.

@@ -106,12 +106,12 @@ func TestSuggestion(t *testing.T) {
 
 // Nothing is said to be read by a system and yet to be missing, or the other way round.
 func TestTable(t *testing.T) {
-	for _, k := range table() {
-		if k.name == "" || k.who == "" || strings.Contains(strings.TrimSuffix(k.name, "*"), "*") || k.sets && k.pkg != "" {
+	for _, k := range envcheck.KnownVariables() {
+		if k.Name == "" || k.Who == "" || strings.Contains(strings.TrimSuffix(k.Name, "*"), "*") || k.Sets && k.Package != "" {
 			t.Errorf("%+v", k)
 		}
-		if reader(strings.TrimSuffix(k.name, "*"), func(string) bool { return true }) == "" {
-			t.Errorf("%s: nobody reads it", k.name)
+		if reader(strings.TrimSuffix(k.Name, "*"), func(string) bool { return true }) == "" {
+			t.Errorf("%s: nobody reads it", k.Name)
 		}
 	}
 }
