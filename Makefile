@@ -9,6 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 MAX_BINARY := 34603008 # 33 MiB: a limit of our own, raised when a part that is worth it needs more
 FUZZTIME ?= 10s
 FUZZDIRS ?=
+BENCH ?= .
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,8 +44,8 @@ bin/golangci-lint: tools/go.mod
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
 
-bench: build ## Run the benchmarks
-	OPSCTL_NPM=$$(scripts/npm.sh) go test -run '^$$' -bench . -benchtime 1s ./...
+bench: build ## Run the benchmarks, or those of BENCH, beside the npm tools where npm is there
+	OPSCTL_NPM=$$(scripts/npm.sh) go test -run '^$$' -bench '$(BENCH)' -benchtime 1s ./...
 
 containers: ## Build the examples' images and run them, with Docker
 	@scripts/containers.sh
