@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,54 +69,87 @@ type fixture struct {
 	engine *deploy.Engine
 	events *[]deploy.Event
 	ctx    context.Context
+	ahead  atomic.Int64 // how far the emulator's and the engine's clock is ahead of the real one
 }
 
-func newFixture(t *testing.T) *fixture {
+func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
+
+// skip is the engine's Sleep, in which the platform's leases run out: the clock goes
+// on by the whole time, the test by a part of it.
+func (f *fixture) skip(ctx context.Context, d time.Duration) error {
+	f.ahead.Add(int64(d - d/20))
+	return pause(ctx, d/20)
+}
+
+// pause is the adapter's Sleep: it looks more often, at a machine that is quick.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d / 10):
+		return nil
+	}
+}
+
+// client is the adapter, as of one machine.
+func (f *fixture) client(t *testing.T) *fly.Platform {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("the test app is started through sh")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := emulator.New(emulator.Options{
-		Exec:       []string{"/bin/sh", "-c", "OPSCTL_TEST_ROLE=app exec " + self},
-		SeedImages: []string{"shop:v1", "shop:v2", "sick:v1", "crashing:v1", "badmigration:v1"}, RestartBackoff: 50 * time.Millisecond,
-		StateDir: t.TempDir(),
+	env := f.server.Env()
+	p, err := fly.New(f.ctx, fly.Options{
+		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		HTTP:   httpx.Options{UserAgent: "opsctl/test", MinBackoff: 10 * time.Millisecond},
+		Sleep:  pause,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// newFixture makes one. The test runs beside others: what it does is waiting.
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the test app is started through sh")
+	}
+	f := &fixture{ctx: t.Context()}
+	server, err := emulator.New(emulator.Options{
+		Exec:       []string{"/bin/sh", "-c", run("app")},
+		SeedImages: []string{"shop:v1", "shop:v2", "sick:v1", "crashing:v1", "badmigration:v1"}, RestartBackoff: 50 * time.Millisecond,
+		StateDir: t.TempDir(), Now: f.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = server
 	server.Start()
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	f := &fixture{server: server, ctx: t.Context()}
-	env := server.Env()
-	for k, v := range env {
-		t.Setenv(k, v) // fly-go reads one of its base URLs from the process only
-	}
-	p, err := fly.New(f.ctx, fly.Options{
-		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		HTTP:   httpx.Options{UserAgent: "opsctl/test", MinBackoff: 10 * time.Millisecond},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	events := []deploy.Event{}
 	f.events = &events
 	f.engine = &deploy.Engine{
-		Platform: p, StateDir: filepath.Join(t.TempDir(), "state"), Holder: "tester@here", Prober: &health.Prober{},
+		Platform: f.client(t), Now: f.now, Sleep: f.skip, StateDir: filepath.Join(t.TempDir(), "state"), Holder: "tester@here", Prober: &health.Prober{},
 		Event: func(e deploy.Event) { events = append(events, e); t.Log(e) },
 	}
 	return f
 }
 
-func (f *fixture) request(image string) deploy.Request {
+// run is the shell's command that runs this very program as something else. A program
+// with the race detector would sleep for a second before it exits.
+func run(role string) string {
 	self, _ := os.Executable()
+	return "OPSCTL_TEST_ROLE=" + role + " GORACE=atexit_sleep_ms=0 exec " + self
+}
+
+func (f *fixture) request(image string) deploy.Request {
+	gate := deploy.Gate{Timeout: 8 * time.Second, Interval: 20 * time.Millisecond, Consecutive: 2}
+	if strings.HasPrefix(image, "sick") { // it is waited for in vain
+		gate.Timeout = 2 * time.Second
+	}
 	return deploy.Request{
 		App: platform.AppSpec{Name: "shop"},
 		Release: platform.Release{
@@ -123,10 +157,10 @@ func (f *fixture) request(image string) deploy.Request {
 			Env: map[string]string{"LOG_LEVEL": "info"},
 		},
 		Image:          "registry.fly.io/" + image,
-		Command:        []string{"/bin/sh", "-c", "OPSCTL_TEST_ROLE=migrate exec " + self},
+		Command:        []string{"/bin/sh", "-c", run("migrate")},
 		CommandTimeout: 20 * time.Second,
 		Secrets:        map[string]string{"API_KEY": "k-111111"},
-		Gate:           deploy.Gate{Timeout: 8 * time.Second, Interval: 100 * time.Millisecond, Consecutive: 2},
+		Gate:           gate,
 	}
 }
 

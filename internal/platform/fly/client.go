@@ -118,7 +118,11 @@ func New(ctx context.Context, o Options) (*Platform, error) {
 	if _, err := p.tokens.Update(ctx); err != nil {
 		return nil, errs.Wrap(err, errs.Auth, "prepare the Fly.io token")
 	}
-	client, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{UserAgent: p.agent, Tokens: p.tokens, Transport: sameScheme{transport}})
+	machines, err := url.Parse(p.machines)
+	if err != nil {
+		return nil, err
+	}
+	client, err := flaps.NewWithOptions(ctx, flaps.NewClientOpts{UserAgent: p.agent, Tokens: p.tokens, Transport: at{sameScheme{transport}, machines}})
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +141,25 @@ func (t sameScheme) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s redirects to %s, which is not encrypted", prev.Request.URL.Host, r.URL.Host)
 	}
 	return t.base.RoundTrip(r)
+}
+
+// at sends what fly-go asks to another address: it takes its own from the environment
+// of the process, and not from Options.Lookup.
+type at struct {
+	next http.RoundTripper
+	base *url.URL
+}
+
+func (t at) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Response != nil { // where a redirect points
+		return t.next.RoundTrip(r)
+	}
+	sent := r.Clone(r.Context())
+	sent.URL.Scheme, sent.URL.Host, sent.Host = t.base.Scheme, t.base.Host, ""
+	if prefix := strings.TrimRight(t.base.Path, "/"); prefix != "" && !strings.HasPrefix(sent.URL.Path, prefix+"/") {
+		sent.URL.Path, sent.URL.RawPath = prefix+sent.URL.Path, ""
+	}
+	return t.next.RoundTrip(sent)
 }
 
 // call sends a request that fly-go has no method for. in and out are JSON and may be nil.
