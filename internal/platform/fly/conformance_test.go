@@ -40,15 +40,16 @@ func serveApp() {
 	fmt.Println(server.ListenAndServe())
 }
 
-// start runs an emulator for a test; faults may be injected into it.
+// start runs an emulator for a test, which runs beside others; faults may be injected into it.
 func start(t *testing.T, change func(*emulator.Options)) *emulator.Server {
 	t.Helper()
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := emulator.Options{
-		Exec:       []string{"/bin/sh", "-c", "OPSCTL_TEST_ROLE=app exec " + self},
+		Exec:       []string{"/bin/sh", "-c", "OPSCTL_TEST_ROLE=app GORACE=atexit_sleep_ms=0 exec " + self},
 		SeedImages: []string{"suite:1", "suite:2", "suite:sick"}, StateDir: t.TempDir(),
 	}
 	if change != nil {
@@ -64,9 +65,6 @@ func start(t *testing.T, change func(*emulator.Options)) *emulator.Server {
 			t.Error(err)
 		}
 	})
-	for k, v := range server.Env() {
-		t.Setenv(k, v) // fly-go reads one of its base URLs from the process only
-	}
 	return server
 }
 
@@ -79,6 +77,14 @@ func client(t *testing.T, server *emulator.Server) *fly.Platform {
 		HTTP: httpx.Options{
 			UserAgent: "opsctl/test", MaxAttempts: 3, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond,
 			Base: newValidator(t, server.URL()),
+		},
+		Sleep: func(ctx context.Context, d time.Duration) error { // looks more often
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(d / 10):
+				return nil
+			}
 		},
 	})
 	if err != nil {
