@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 type envTypesFlags struct {
 	schema, out  string
 	check, force bool
+	processEnv   bool
 }
 
 func newEnvTypesCmd(a *app) *cobra.Command {
@@ -56,6 +56,7 @@ stale.`,
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "write this `file` instead of standard output")
 	cmd.Flags().BoolVar(&f.check, "check", false, "compare with the file of --out; exit 3 and print the diff when it is stale")
 	cmd.Flags().BoolVar(&f.force, "force", false, "replace a file that opsctl did not generate")
+	cmd.Flags().BoolVar(&f.processEnv, "process-env", false, "declare the variables on process.env and import.meta.env too")
 	return cmd
 }
 
@@ -74,7 +75,7 @@ func (a *app) envTypes(f envTypesFlags) error {
 	if schema.FromExample() && !a.global.Quiet {
 		a.io.Warn("%s is no schema: every variable is a text; opsctl env schema makes one of it", filepath.Join(dir, schema.Name))
 	}
-	want, err := envcheck.RenderTypeScript(schema)
+	want, err := envcheck.RenderTypeScript(schema, envcheck.TypeScriptOptions{Declare: f.processEnv})
 	if err != nil {
 		return err
 	}
@@ -85,8 +86,12 @@ func (a *app) envTypes(f envTypesFlags) error {
 		_, err = a.io.Out.Write(want)
 		return err
 	}
+	again := "opsctl env types --out " + f.out
+	if f.processEnv {
+		again += " --process-env"
+	}
 	return a.put(generated{
-		id: "opsctl.env.types/v1", path: f.out, want: want, variables: len(schema.Items), again: "opsctl env types --out " + f.out,
-		mine: func(have []byte) bool { return bytes.HasPrefix(have, []byte(envcheck.TypeScriptHead)) },
+		id: "opsctl.env.types/v1", path: f.out, want: want, variables: len(schema.Items), again: again,
+		mine: envcheck.IsGeneratedTypeScript,
 	}, generatedFlags{f.check, f.force})
 }

@@ -104,7 +104,7 @@ func TestInferKeepsSecretsOfComments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		module, err := RenderTypeScript(s)
+		module, err := RenderTypeScript(s, TypeScriptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,7 +147,7 @@ func FuzzInfer(f *testing.F) {
 			if _, err := RenderExample(s); err != nil {
 				t.Fatalf("%q: %v\n%s", text, err, r.Schema)
 			}
-			if _, err := RenderTypeScript(s); err != nil {
+			if _, err := RenderTypeScript(s, TypeScriptOptions{}); err != nil {
 				t.Fatalf("%q: %v", text, err)
 			}
 		}

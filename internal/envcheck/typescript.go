@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,57 +10,118 @@ import (
 	"github.com/opsctl/opsctl/internal/errs"
 )
 
-// TypeScriptHead begins every module that RenderTypeScript makes, so that one can be told from a file of the user's.
-const TypeScriptHead = "// Generated from "
+// The first line of every module that RenderTypeScript makes, around the schema's name.
+const (
+	tsFirst = "// Generated from "
+	tsBy    = " by `opsctl env types`. Edit the schema, not this file."
+)
 
-// RenderTypeScript renders a TypeScript module from a schema: an object env with
-// a typed getter for each variable, which reads process.env (or import.meta.env
-// where the bundler is Vite) when it is used, converts the text and fails with the variable's name, never its value. It
+// IsGeneratedTypeScript reports whether a file is a module that RenderTypeScript made,
+// and not one of the user's or of another generator's.
+func IsGeneratedTypeScript(src []byte) bool {
+	line, _, _ := bytes.Cut(src, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	return bytes.HasPrefix(line, []byte(tsFirst)) && bytes.HasSuffix(line, []byte(tsBy)) && len(line) > len(tsFirst)+len(tsBy)
+}
+
+// TypeScriptOptions say what a module has besides its objects.
+type TypeScriptOptions struct {
+	// Declare says that the module declares the variables on process.env and
+	// import.meta.env too, for code that reads them there.
+	Declare bool
+}
+
+// RenderTypeScript renders a TypeScript module from a schema: an object env with a
+// typed getter for each variable, and an object publicEnv with those alone that the
+// framework puts into the code for the browser. Nothing of the other variables hangs
+// on publicEnv, so that a bundler leaves them out where env is not imported.
+//
+// A getter reads process.env (or import.meta.env where the bundler is Vite) when it is
+// used, converts the text and fails with the variable's name, never its value. It
 // accepts what Check accepts. The module imports nothing, and the text is the
 // same for the same schema.
-func RenderTypeScript(s *Schema) ([]byte, error) {
-	g := &tsModule{schema: s, bundle: bundleOf(s), used: map[string]bool{}, refs: map[string]bool{}}
-	var fields, getters strings.Builder
+func RenderTypeScript(s *Schema, o TypeScriptOptions) ([]byte, error) {
+	g := &tsModule{schema: s, bundle: bundleOf(s), used: map[string]bool{}, refs: map[string]bool{}, reads: map[string]bool{}, names: map[string]string{}, asking: map[string]bool{}}
+	g.split = slices.ContainsFunc(s.Items, func(it *Item) bool { return it.Key != "NODE_ENV" && g.public(it) })
+	var public, own, publicGetters, getters strings.Builder
 	for _, it := range s.Items {
 		typ := tsType(it.Type)
 		if !g.always(it) {
 			typ += " | undefined"
 		}
+		fields := &own
+		if g.split && g.public(it) {
+			fields = &public
+			g.browser = true
+			publicGetters.WriteString("  get " + tsName(it.Key) + "() {\n    return " + g.value(it) + ";\n  },\n")
+			g.browser = false
+		}
 		fields.WriteString(tsDoc(s, it) + "  readonly " + tsName(it.Key) + ": " + typ + ";\n")
 		getters.WriteString(g.getter(it))
 	}
-	refs := g.references()
+	constants := g.references() + g.kinds.String()
 	runtime, err := tsRuntime(g.used)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Failure, "render the module of %s", s.Name)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, TypeScriptHead+"%s by `opsctl env types`. Edit the schema, not this file.\n/* eslint-disable */\n\n", baseName(s.Name))
-	fmt.Fprintf(&b, tsIntro, g.bundle.hint())
-	b.WriteString("export interface Env {\n" + fields.String() + "}\n\n")
-	b.WriteString(g.ambient())
+	b.WriteString(tsFirst + baseName(s.Name) + tsBy + "\n/* eslint-disable */\n\n" + g.intro())
+	if o.Declare {
+		b.WriteString(g.declarations())
+	}
+	extends := ""
+	if g.split {
+		extends = " extends PublicEnv"
+		b.WriteString("export interface PublicEnv {\n" + public.String() + "}\n\n")
+	}
+	b.WriteString("export interface Env" + extends + " {\n" + own.String() + "}\n\n" + g.host())
+	if g.split {
+		b.WriteString("export const publicEnv: PublicEnv = /* @__PURE__ */ Object.freeze({\n" + publicGetters.String() + "} satisfies PublicEnv);\n\n")
+	}
 	b.WriteString("export const env: Env = /* @__PURE__ */ Object.freeze({\n" + getters.String() + "} satisfies Env);\n")
-	b.WriteString(refs)
+	b.WriteString(constants)
 	b.WriteString(strings.NewReplacer("SCHEMA_FILE", baseName(s.Name), "BUNDLE_HINT", g.bundle.hint()).Replace(runtime))
 	return []byte(b.String()), nil
 }
 
-const tsIntro = `/**
- * The environment. A variable is read and checked when it is used, so that a
- * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser %s.
- */
-`
-
-// declaredElsewhere are the variables that Next.js and @types/node declare.
-var declaredElsewhere = []string{"NODE_ENV", "TZ"}
+// intro is the comment at the head of the module.
+func (g *tsModule) intro() string {
+	lines := []string{"The environment, as " + baseName(g.schema.Name) + " describes it."}
+	if g.split {
+		lines = append(lines, "",
+			"  import { publicEnv } from \"./env\"; // in code for the browser",
+			"  import { env } from \"./env\"; // on the server: all variables", "",
+			"In the browser "+g.bundle.hint()+". Code that gets there",
+			"imports publicEnv only: a production build then leaves out env, and with it the",
+			"names, defaults and patterns of all other variables. What depends on one of them",
+			"is checked by env on the server, and not by publicEnv.")
+	} else {
+		lines = append(lines, "In the browser "+g.bundle.hint()+".")
+	}
+	lines = append(lines, "",
+		"A variable is read and checked when it is used, so that a build needs only what",
+		"it uses; with SKIP_ENV_VALIDATION=1 one that is missing is undefined and no error.")
+	var b strings.Builder
+	b.WriteString("/**\n")
+	for _, line := range lines {
+		b.WriteString(strings.TrimRight(" * "+line, " ") + "\n")
+	}
+	return b.String() + " */\n\n"
+}
 
 // tsModule collects what the module needs besides its getters.
 type tsModule struct {
-	schema *Schema
-	bundle tsBundle
-	used   map[string]bool // pieces of the run time
-	refs   map[string]bool // variables that an expression refers to
+	schema  *Schema
+	bundle  tsBundle
+	split   bool              // there is a publicEnv
+	browser bool              // what is being made is for the browser too
+	used    map[string]bool   // pieces of the run time
+	refs    map[string]bool   // variables that an expression refers to
+	asked   int               // how often one does
+	reads   map[string]bool   // variables that are written out as the bundler looks for them
+	names   map[string]string // what each constant of the module is
+	kinds   strings.Builder   // the constants of types
+	asking  map[string]bool   // variables of which it is being asked what they depend on
 }
 
 func (g *tsModule) use(name string) string {
@@ -102,29 +164,51 @@ func (g *tsModule) required(it *Item) (expr string, fixed bool) {
 	case isText(cond):
 		e := newEvaluator(g.schema, "", func(string) (string, bool) { return "", false })
 		return strconv.FormatBool(e.required(it)), true
+	case g.browser && !g.known(cond):
+		return "false", true // the server checks it
 	case it.opposite:
 		return g.use("holds") + "(" + g.expr(cond.Args[0].Value) + ", " + byDefault + ", true)", false
 	}
 	return g.use("holds") + "(" + g.expr(cond) + ", " + byDefault + ")", false
 }
 
-// getter reads one variable.
+// getter is the property of env for one variable.
 func (g *tsModule) getter(it *Item) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  get %s() {\n", tsName(it.Key))
-	if !g.bundle.has(it.Key) && it.Key != "NODE_ENV" {
+	public := ""
+	if g.split && g.public(it) {
+		public = "publicEnv" + tsProperty(it.Key)
+	}
+	switch {
+	case public != "" && g.knownItem(it):
+		b.WriteString("    return " + public + ";\n  },\n")
+		return b.String()
+	case public != "":
+		fmt.Fprintf(&b, "    if (%s()) return %s;\n", g.use("inBrowser"), public)
+	case it.Key != "NODE_ENV":
 		fmt.Fprintf(&b, "    %s(%s);\n", g.use("server"), tsString(it.Key))
 	}
+	b.WriteString("    return " + g.value(it) + ";\n  },\n")
+	return b.String()
+}
+
+// value is the expression that reads and checks one variable.
+func (g *tsModule) value(it *Item) string {
 	required, fixed := g.required(it)
 	read := func(how, or string) string {
 		value := g.env(it.Key)
 		if or == "||" && it.Type != nil && (it.Type.Name == "array" || it.Type.Name == "record") {
 			value += "?.trim()" // blank text is no list
 		}
-		if it.Value != nil && it.Value.Kind != NodeUndefined {
+		switch {
+		case it.Value == nil || it.Value.Kind == NodeUndefined:
+		case !g.browser || g.known(it.Value):
 			value += " " + or + " " + g.expr(it.Value)
+		case how == "required":
+			value += " " + or + " " + g.use("setAtBuild") + "(" + tsString(it.Key) + ")"
 		}
-		return g.use(how) + "(" + tsString(it.Key) + ", " + value + ", " + g.kind(it.Type) + ")"
+		return g.use(how) + "(" + tsString(it.Key) + ", " + value + ", " + g.kind(it) + ")"
 	}
 	lenient, or := "optional", "??"
 	if hasDefault(it) { // an optional one that is empty has its default
@@ -142,103 +226,11 @@ func (g *tsModule) getter(it *Item) string {
 		call = required + " ? " + read("required", "??") + " : " + read(lenient, or)
 	}
 	if lenient == "optional" && required != "true" && it.Type != nil && it.Type.Name == "string" && it.Type.Opts["allowEmpty"] != nil {
-		call += " ?? " + g.use("blank") + "(" + g.env(it.Key) + ", " + g.option(it.Type.Opts["allowEmpty"]) + ")"
-	}
-	b.WriteString("    return " + call + ";\n")
-	b.WriteString("  },\n")
-	return b.String()
-}
-
-// tsName is a key as the name of a property.
-func tsName(key string) string {
-	if envName(key) == key {
-		return key
-	}
-	return tsString(key)
-}
-
-// tsString is a text as a literal.
-func tsString(s string) string { return textVal(s).json() }
-
-// tsType is the type of a variable's converted values.
-func tsType(t *Type) string {
-	if t == nil {
-		return "string"
-	}
-	switch t.Name {
-	case "number", "port", "duration":
-		return "number"
-	case "boolean":
-		return "boolean"
-	case "enum":
-		var members []string
-		for _, n := range t.Values {
-			if lit := tsMember(n); !slices.Contains(members, lit) {
-				members = append(members, lit)
-			}
+		allowed := "true"
+		if n := it.Type.Opts["allowEmpty"]; !g.browser || g.known(n) {
+			allowed = g.option(n)
 		}
-		return strings.Join(members, " | ")
-	case "array":
-		elem := tsType(t.Elem)
-		if strings.Contains(elem, " ") && !strings.HasSuffix(elem, ">") {
-			elem = "(" + elem + ")"
-		}
-		return "readonly " + elem + "[]"
-	case "record":
-		if t.Elem == nil {
-			return "Readonly<Record<string, unknown>>"
-		}
-		return "Readonly<Record<string, " + tsType(t.Elem) + ">>"
-	case "simple-object":
-		return "Readonly<Record<string, unknown>>"
+		call += " ?? " + g.use("blank") + "(" + g.env(it.Key) + ", " + allowed + ")"
 	}
-	return "string"
-}
-
-func tsMember(n *Node) string {
-	m := member(n)
-	if m.scalar != NodeString {
-		return m.text
-	}
-	return tsString(m.text)
-}
-
-// tsDoc is the comment above a field.
-func tsDoc(s *Schema, it *Item) string {
-	var lines []string
-	for _, line := range it.Description {
-		lines = append(lines, strings.TrimLeft(line, "# "))
-	}
-	if it.Type != nil && it.Type.Name == "duration" {
-		unit := text(it.Type.Opts["output"])
-		if unit == "" {
-			unit = "ms"
-		}
-		lines = append(lines, "In "+map[bool]string{true: "milliseconds", false: unit}[durationUnit(unit) <= 1]+".")
-	}
-	if h := s.requirement(it); strings.HasPrefix(h, "required in") {
-		lines = append(lines, strings.ToUpper(h[:1])+h[1:]+".")
-	}
-	for _, url := range it.Docs {
-		if url != "" {
-			lines = append(lines, "@see "+url)
-		}
-	}
-	if it.Deprecated != "" {
-		lines = append(lines, strings.TrimSuffix("@deprecated "+strings.TrimPrefix(it.Deprecated, "deprecated"), " "))
-	}
-	var b strings.Builder
-	for _, line := range lines {
-		line = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f || r == 0x2028 || r == 0x2029 {
-				return ' '
-			}
-			return r
-		}, strings.ReplaceAll(line, "*/", `*\/`))
-		b.WriteString(strings.TrimRight("   * "+line, " ") + "\n")
-	}
-	if b.Len() == 0 {
-		return ""
-	}
-	return "  /**\n" + b.String() + "   */\n"
+	return call
 }

@@ -45,24 +45,45 @@ func (b tsBundle) hint() string {
 }
 
 // env is the variable as the module reads it. Where the bundler is to put a value in,
-// the text is exactly the one that it looks for. A browser has no process: with
+// the text is exactly the one that it looks for, once the types are off. A browser has no process: with
 // bundlers that do not make up for that, nothing else is read from it unasked.
 func (g *tsModule) env(key string) string {
-	name := "." + key
-	if tsName(key) != key {
-		name = "[" + tsString(key) + "]"
-	}
 	switch {
 	case !g.bundle.meta, key == "NODE_ENV":
-		return "process.env" + name
+		g.reads[key] = true
+		return "process.env" + tsProperty(key)
 	case g.bundle.has(key):
-		return g.use("bundled") + "(" + tsString(key) + ", () => import.meta.env" + name + ")"
+		g.reads[key] = true
+		return g.use("bundled") + "(" + tsString(key) + ", () => (import.meta as unknown as BundleMeta).env" + tsProperty(key) + ")"
 	}
 	return g.use("fromProcess") + "(" + tsString(key) + ")"
 }
 
-// ambient declares the variables where other code reads them.
-func (g *tsModule) ambient() string {
+// host declares, for this module alone, what it reads of its host: a project need not
+// have the types of Node.js or of its bundler, and may have declared a variable itself.
+func (g *tsModule) host() string {
+	var inProcess, inMeta strings.Builder
+	for _, it := range g.schema.Items {
+		if !g.reads[it.Key] {
+			continue
+		}
+		line := "    readonly " + tsName(it.Key) + "?: string | undefined;\n"
+		if g.bundle.meta && it.Key != "NODE_ENV" {
+			inMeta.WriteString(line)
+		} else {
+			inProcess.WriteString(line)
+		}
+	}
+	out := "declare const process: {\n  readonly env: {\n" + inProcess.String() + "    readonly [key: string]: string | undefined;\n  };\n};\n\n"
+	if inMeta.Len() > 0 {
+		out += "interface BundleMeta {\n  readonly env: {\n" + inMeta.String() + "  };\n}\n\n"
+	}
+	return out
+}
+
+// declarations are of the variables where other code reads them. A project that has
+// declared one of them in another way cannot have both, so that these are for who asks.
+func (g *tsModule) declarations() string {
 	var inProcess, inMeta strings.Builder
 	for _, it := range g.schema.Items {
 		switch {
@@ -77,7 +98,8 @@ func (g *tsModule) ambient() string {
 	if g.bundle.meta {
 		out += "  interface ImportMetaEnv {\n" + inMeta.String() + "  }\n  interface ImportMeta {\n    readonly env: ImportMetaEnv;\n  }\n"
 	}
-	out += "  namespace NodeJS {\n    interface ProcessEnv {\n" + inProcess.String() + "    }\n  }\n}\n\n"
-	// A browser project need not have @types/node, and only Next.js declares NODE_ENV.
-	return out + "declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };\n\n"
+	return out + "  namespace NodeJS {\n    interface ProcessEnv {\n" + inProcess.String() + "    }\n  }\n}\n\n"
 }
+
+// declaredElsewhere are the variables that Next.js and @types/node declare.
+var declaredElsewhere = []string{"NODE_ENV", "TZ"}

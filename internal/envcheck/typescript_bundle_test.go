@@ -16,9 +16,9 @@ import (
 func TestTypeScriptBundles(t *testing.T) {
 	tests := []struct{ name, schema, read, server, hint string }{
 		{"next", "# @defaultSensitive=inferFromPrefix(NEXT_PUBLIC_)\n# ---\n\nNEXT_PUBLIC_X=\nY=\n", `required("NEXT_PUBLIC_X", process.env.NEXT_PUBLIC_X, `, "Y", "only NEXT_PUBLIC_ variables"},
-		{"vite", "# @defaultSensitive=inferFromPrefix(VITE_)\n# ---\n\nVITE_X=\nY=\n", `required("VITE_X", bundled("VITE_X", () => import.meta.env.VITE_X), `, "Y", "only VITE_ variables"},
-		{"vite, by the names", "VITE_X=\nVITE_Z=\nNEXT_PUBLIC_Y=\n", `() => import.meta.env.VITE_Z)`, "NEXT_PUBLIC_Y", "only VITE_ variables"},
-		{"astro", "# @defaultSensitive=inferFromPrefix(PUBLIC_)\n# ---\n\nPUBLIC_X=\nY=\n", `bundled("PUBLIC_X", () => import.meta.env.PUBLIC_X)`, "Y", "only PUBLIC_ variables"},
+		{"vite", "# @defaultSensitive=inferFromPrefix(VITE_)\n# ---\n\nVITE_X=\nY=\n", `required("VITE_X", bundled("VITE_X", () => (import.meta as unknown as BundleMeta).env.VITE_X), `, "Y", "only VITE_ variables"},
+		{"vite, by the names", "VITE_X=\nVITE_Z=\nNEXT_PUBLIC_Y=\n", `() => (import.meta as unknown as BundleMeta).env.VITE_Z)`, "NEXT_PUBLIC_Y", "only VITE_ variables"},
+		{"astro", "# @defaultSensitive=inferFromPrefix(PUBLIC_)\n# ---\n\nPUBLIC_X=\nY=\n", `bundled("PUBLIC_X", () => (import.meta as unknown as BundleMeta).env.PUBLIC_X)`, "Y", "only PUBLIC_ variables"},
 		{"expo", "EXPO_PUBLIC_X=\nY=\n", `required("EXPO_PUBLIC_X", process.env.EXPO_PUBLIC_X, `, "Y", "only EXPO_PUBLIC_ variables"},
 		{"create react app", "# @defaultSensitive=inferFromPrefix(REACT_APP_)\n# ---\n\nREACT_APP_X=\nY=\n", `required("REACT_APP_X", process.env.REACT_APP_X, `, "Y", "only REACT_APP_ variables"},
 		{"two of them", "NEXT_PUBLIC_X=\nNEXT_PUBLIC_Z=\nEXPO_PUBLIC_X=\nY=\n", `required("EXPO_PUBLIC_X", process.env.EXPO_PUBLIC_X, `, "Y", "only NEXT_PUBLIC_ variables"},
@@ -32,7 +32,7 @@ func TestTypeScriptBundles(t *testing.T) {
 			if len(findings) > 0 {
 				t.Fatal(findings)
 			}
-			out, err := RenderTypeScript(s)
+			out, err := RenderTypeScript(s, TypeScriptOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,8 +79,7 @@ const viteConsumer = `import { env } from "./vite.js";
 const url: string = env.VITE_API_URL;
 const size: number = env.VITE_PAGE_SIZE;
 const features: readonly string[] | undefined = env.VITE_FEATURES;
-const raw: string | undefined = import.meta.env.VITE_API_URL;
-export { url, size, features, raw };
+export { url, size, features };
 `
 
 // viteScript reads the compiled module in Node.js, where no bundler was, and as Vite

@@ -1,8 +1,10 @@
 package envcheck
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -50,8 +52,7 @@ func (g *tsModule) call(n *Node) string {
 		if g.schema.Item(name) == nil {
 			return "undefined"
 		}
-		g.refs[name] = true
-		return g.use("ref") + "(" + tsString(name) + ")"
+		return g.ref(name)
 	case "concat", "fallback", "isEmpty", "remap":
 		if n.Text == "remap" {
 			return g.remap(n)
@@ -76,9 +77,7 @@ func (g *tsModule) call(n *Node) string {
 	case "not":
 		return "!" + "(" + args[0] + ")"
 	case "forEnv":
-		g.refs[g.schema.CurrentEnv] = true
-		g.use("ref")
-		return g.use("forEnv") + "(ref(" + tsString(g.schema.CurrentEnv) + "), " + all + ")"
+		return g.use("forEnv") + "(" + g.ref(g.schema.CurrentEnv) + ", " + all + ")"
 	case "regex":
 		return g.use("regex") + "(" + args[0] + ", " + tsString(regexFlags(n)) + ")"
 	}
@@ -111,12 +110,34 @@ func (g *tsModule) remap(n *Node) string {
 	return g.use("remap") + "(" + in + ", [" + strings.Join(pairs, ", ") + "], " + def + ")"
 }
 
-// references is the table of the variables that expressions refer to, each in
+// ref reads a variable that an expression refers to. Each has a function of its own,
+// so that a bundler can leave out those that nothing needs.
+func (g *tsModule) ref(key string) string {
+	g.asked++
+	g.refs[key] = true
+	return g.constant("ref", key, "") + "()"
+}
+
+// constant finds a name for a constant of the module, which no other has.
+func (g *tsModule) constant(prefix, key, what string) string {
+	what = key + "\x00" + what
+	name := prefix + "_" + strings.Map(func(r rune) rune {
+		if r < 0x80 && isWord(byte(r)) {
+			return r
+		}
+		return '_'
+	}, key)
+	for ; ; name += "_" {
+		if have, taken := g.names[name]; !taken || have == what {
+			g.names[name] = what
+			return name
+		}
+	}
+}
+
+// references are the variables that expressions refer to, each in
 // the form that its type gives it.
 func (g *tsModule) references() string {
-	if len(g.refs) == 0 {
-		return ""
-	}
 	entries := map[string]string{}
 	for len(entries) < len(g.refs) { // a default may refer to further ones
 		for _, name := range slices.Sorted(maps.Keys(g.refs)) {
@@ -126,11 +147,9 @@ func (g *tsModule) references() string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("\nconst refs: Readonly<Record<string, () => unknown>> = {\n")
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		b.WriteString("  " + tsString(name) + ": () => " + entries[name] + ",\n")
+		b.WriteString("\nfunction " + g.constant("ref", name, "") + "(): unknown {\n  return " + entries[name] + ";\n}\n")
 	}
-	b.WriteString("};\n")
 	return b.String()
 }
 
@@ -139,7 +158,7 @@ func (g *tsModule) reference(it *Item) string {
 	if it.Type == nil || it.Type.Pos == (Pos{}) {
 		return g.use("unquoted") + "(" + raw + ") ?? " + def
 	}
-	return g.use("coerced") + "(" + raw + " ?? " + def + ", " + g.kind(it.Type) + ")"
+	return g.use("coerced") + "(" + raw + " ?? " + def + ", " + g.kind(it) + ")"
 }
 
 // tsOptions are the options that each type's conversion takes; the others are of no consequence.
@@ -156,34 +175,43 @@ var tsOptions = map[string][]string{
 	"record":   {"entriesMinLength", "entriesMaxLength", "entriesIsLength"},
 }
 
-// kind is the expression that makes the conversion of a type.
-func (g *tsModule) kind(t *Type) string {
-	k := g.plainKind(t)
-	if t != nil && t.secret != nil && !(t.secret.Kind == NodeBool && t.secret.Text == "false") && t.secret.Kind != NodeUndefined {
-		whole := "false"
-		if compound(t) {
-			whole = "true"
-		}
-		return g.use("secretKind") + "(" + k + ", " + g.expr(t.secret) + ", " + whole + ")"
+// kind is the conversion of a variable's type. It is made when it is first needed, and
+// once; one that depends on other variables is made anew, for these may change.
+func (g *tsModule) kind(it *Item) string {
+	before := g.asked
+	k := g.typeKind(it.Type)
+	if g.asked > before || !strings.Contains(k, "(") {
+		return k
 	}
-	return k
+	name, made := g.constant("kind", it.Key, k), "\nconst %s = /* @__PURE__ */ %s(() => %s);\n"
+	if text := fmt.Sprintf(made, name, g.use("lazy"), k); !strings.Contains(g.kinds.String(), text) {
+		g.kinds.WriteString(text)
+	}
+	return name + "()"
+}
+
+// typeKind is the expression that makes the conversion of a type.
+func (g *tsModule) typeKind(t *Type) string {
+	k := g.plainKind(t)
+	switch {
+	case t == nil || t.secret == nil || t.secret.Kind == NodeUndefined || t.secret.Kind == NodeBool && t.secret.Text == "false":
+		return k
+	case g.browser && !g.known(t.secret):
+		return k
+	}
+	return g.use("secretKind") + "(" + k + ", " + g.expr(t.secret) + ", " + strconv.FormatBool(compound(t)) + ")"
 }
 
 func (g *tsModule) plainKind(t *Type) string {
 	if t == nil {
-		return g.use("stringKind") + "({})"
+		return g.use("plainKind")
 	}
-	opts := "{}"
-	var given []string
-	for _, name := range tsOptions[t.Name] {
-		if n := t.Opts[name]; n != nil {
-			given = append(given, name+": "+g.optionOf(name, n))
-		}
-	}
-	if len(given) > 0 {
-		opts = "{ " + strings.Join(given, ", ") + " }"
-	}
+	opts := g.options(t)
 	switch t.Name {
+	case "string":
+		if opts == "{}" {
+			return g.use("plainKind")
+		}
 	case "enum":
 		var members []string
 		for _, n := range t.Values {
@@ -199,11 +227,7 @@ func (g *tsModule) plainKind(t *Type) string {
 		} else {
 			g.use(elem)
 		}
-		nested := "false"
-		if compound(t.Elem) {
-			nested = "true"
-		}
-		return g.use("arrayKind") + "(" + elem + ", " + opts + ", " + nested + ")"
+		return g.use("arrayKind") + "(" + elem + ", " + opts + ", " + strconv.FormatBool(compound(t.Elem)) + ")"
 	case "record":
 		elem, key := g.use("anyKind"), "undefined"
 		if t.Elem != nil {
@@ -219,6 +243,26 @@ func (g *tsModule) plainKind(t *Type) string {
 		return g.use(t.Name + "Kind")
 	}
 	return g.use(t.Name+"Kind") + "(" + opts + ")"
+}
+
+// options are those of a type that the conversion takes. In the browser those that depend
+// on other variables are left open.
+func (g *tsModule) options(t *Type) string {
+	var given []string
+	for _, name := range tsOptions[t.Name] {
+		n := t.Opts[name]
+		switch {
+		case n == nil:
+		case !g.browser || g.known(n):
+			given = append(given, name+": "+g.optionOf(name, n))
+		case tsOpen[t.Name+"."+name] != "" && !slices.Contains(given, tsOpen[t.Name+"."+name]):
+			given = append(given, tsOpen[t.Name+"."+name])
+		}
+	}
+	if len(given) == 0 {
+		return "{}"
+	}
+	return "{ " + strings.Join(given, ", ") + " }"
 }
 
 // optionOf is an option's value; a pattern stands as it does between its quotes.

@@ -45,12 +45,12 @@ func compileAs(t *testing.T, modules, dir, options string) {
 const readScript = `
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const versions = process.versions;
-const answers = cases.map(({ module, vars, keys, window, browser }) => {
+const answers = cases.map(({ module, vars, keys, window, browser, object }) => {
   for (const k of Object.keys(process.env)) delete process.env[k];
   Object.assign(process.env, vars);
   if (browser || window) globalThis.window = {}; else delete globalThis.window;
   Object.defineProperty(process, "versions", { value: browser ? {} : versions, configurable: true });
-  const { env } = require(module);
+  const env = require(module)[object || "env"];
   return keys.map((key) => {
     try { const v = env[key]; return { value: v === undefined ? "" : JSON.stringify(v) }; } catch (e) { return { error: e.constructor === Error ? e.message : "thrown " + e }; }
   });
@@ -64,6 +64,7 @@ type readCase struct {
 	Keys    []string          `json:"keys"`
 	Window  bool              `json:"window"`  // there is a window, and it is Node.js all the same
 	Browser bool              `json:"browser"` // it is none
+	Object  string            `json:"object"`  // env, if it is not said
 }
 
 type readAnswer struct{ Value, Error string }
@@ -157,7 +158,7 @@ func TestTypeScriptAgreesWithCheck(t *testing.T) {
 				t.Fatalf("%s\n%+v", src, f)
 			}
 		}
-		out, err := RenderTypeScript(s)
+		out, err := RenderTypeScript(s, TypeScriptOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,12 +20,25 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see SCHEMA_FILE)");
 }
 
+/** Made when it is first asked for, and once. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** Node.js may have a window too, in tests: jsdom. */
-function server(key: string): void {
+function inBrowser(): boolean {
   const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
-  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
-    fail(key, "is not in the browser: read it on the server; BUNDLE_HINT");
-  }
+  return host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined;
+}
+
+function server(key: string): void {
+  if (inBrowser()) fail(key, "is not in the browser: read it on the server; BUNDLE_HINT");
+}
+
+/** A default that is made of variables which are not in the bundle. */
+function setAtBuild(key: string): void {
+  if (!skipped()) fail(key, "has a default that only the server can make: set it where the app is built");
 }
 
 function fromProcess(key: string): string | undefined {
@@ -78,10 +91,6 @@ function holds(condition: unknown, byDefault: boolean, not = false): boolean {
   return condition === undefined ? byDefault : Boolean(condition) !== not;
 }
 
-function ref(key: string): unknown {
-  return refs[key]?.();
-}
-
 function forEnv(current: unknown, ...names: readonly unknown[]): boolean {
   return names.some((name) => text(name) === text(current));
 }
@@ -109,19 +118,25 @@ function fallback(...values: readonly unknown[]): unknown {
 function remap(value: unknown, pairs: readonly (readonly [unknown, unknown])[], otherwise: unknown): unknown {
   const found = pairs.find(([match]) => {
     const pattern = typeof match === "string" ? regexLiteral(match) : match;
-    return pattern instanceof RegExp ? value !== undefined && pattern.test(text(value)) : value === match;
+    return pattern instanceof RegExp ? value !== undefined && text(value).search(pattern) >= 0 : value === match;
   });
   return found ? found[1] : otherwise;
 }
 
+const regexes = /* @__PURE__ */ new Map<string, RegExp>();
+
+/** A pattern is compiled once. With the flags g and y it has a state, which search() does not heed. */
 function regex(pattern: unknown, flags: string): RegExp {
-  return new RegExp(text(pattern), flags);
+  const key = flags + "/" + text(pattern);
+  let found = regexes.get(key);
+  if (found === undefined) regexes.set(key, (found = new RegExp(text(pattern), flags)));
+  return found;
 }
 
 function regexLiteral(pattern: string): RegExp | undefined {
   const literal = /^\/(.+)\/([dgimsuvy]*)$/.exec(pattern);
   try {
-    return literal ? new RegExp(literal[1] ?? "", literal[2]) : undefined;
+    return literal ? regex(literal[1], literal[2] ?? "") : undefined;
   } catch {
     return undefined;
   }
@@ -161,12 +176,12 @@ function checkMatches(value: string, pattern: unknown): void {
   let match = pattern;
   if (typeof match === "string" && match !== "") {
     try {
-      match = regexLiteral(match) ?? new RegExp(match);
+      match = regexLiteral(match) ?? regex(match, "");
     } catch {
       bad("is to match a pattern that is none");
     }
   }
-  if (match instanceof RegExp && !match.test(value)) bad("does not match its pattern");
+  if (match instanceof RegExp && value.search(match) < 0) bad("does not match its pattern");
 }
 
 interface StringOptions {

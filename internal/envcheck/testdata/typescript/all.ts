@@ -2,11 +2,25 @@
 /* eslint-disable */
 
 /**
- * The environment. A variable is read and checked when it is used, so that a
- * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are in the bundle.
+ * The environment, as .env.schema describes it.
+ *
+ *   import { publicEnv } from "./env"; // in code for the browser
+ *   import { env } from "./env"; // on the server: all variables
+ *
+ * In the browser only NEXT_PUBLIC_ variables are in the bundle. Code that gets there
+ * imports publicEnv only: a production build then leaves out env, and with it the
+ * names, defaults and patterns of all other variables. What depends on one of them
+ * is checked by env on the server, and not by publicEnv.
+ *
+ * A variable is read and checked when it is used, so that a build needs only what
+ * it uses; with SKIP_ENV_VALIDATION=1 one that is missing is undefined and no error.
  */
-export interface Env {
+
+export interface PublicEnv {
+  readonly NEXT_PUBLIC_SITE: string;
+}
+
+export interface Env extends PublicEnv {
   readonly APP_ENV: "dev" | "prod";
   /**
    * Ends the comment *\/ and goes on.
@@ -20,7 +34,6 @@ export interface Env {
   readonly DEFAULTED: number;
   readonly FLAG: boolean;
   readonly SITE: string;
-  readonly NEXT_PUBLIC_SITE: string;
   readonly MIXED: 1 | "two" | true;
   readonly MAIL: string;
   readonly PORT: number;
@@ -59,72 +72,75 @@ export interface Env {
   readonly "A.DOTTED-NAME": string;
 }
 
-declare global {
-  namespace NodeJS {
-    interface ProcessEnv {
-      APP_ENV?: string | undefined;
-      OLD?: string | undefined;
-      NAME?: string | undefined;
-      TEXT?: string | undefined;
-      COUNT?: string | undefined;
-      DEFAULTED?: string | undefined;
-      FLAG?: string | undefined;
-      SITE?: string | undefined;
-      NEXT_PUBLIC_SITE?: string | undefined;
-      MIXED?: string | undefined;
-      MAIL?: string | undefined;
-      PORT?: string | undefined;
-      ADDRESS?: string | undefined;
-      RELEASE?: string | undefined;
-      SINCE?: string | undefined;
-      ID?: string | undefined;
-      SUM?: string | undefined;
-      WAIT?: string | undefined;
-      LETTERS?: string | undefined;
-      NUMBERS?: string | undefined;
-      MATRIX?: string | undefined;
-      LIMITS?: string | undefined;
-      LOOSE?: string | undefined;
-      ANY?: string | undefined;
-      HOST?: string | undefined;
-      BLANK?: string | undefined;
-      ONLY_PROD?: string | undefined;
-      IF_X?: string | undefined;
-      UNLESS?: string | undefined;
-      FROM?: string | undefined;
-      CHOSEN?: string | undefined;
-      PICKED?: string | undefined;
-      "A.DOTTED-NAME"?: string | undefined;
-    }
-  }
-}
+declare const process: {
+  readonly env: {
+    readonly APP_ENV?: string | undefined;
+    readonly OLD?: string | undefined;
+    readonly NAME?: string | undefined;
+    readonly TEXT?: string | undefined;
+    readonly COUNT?: string | undefined;
+    readonly DEFAULTED?: string | undefined;
+    readonly FLAG?: string | undefined;
+    readonly SITE?: string | undefined;
+    readonly NEXT_PUBLIC_SITE?: string | undefined;
+    readonly MIXED?: string | undefined;
+    readonly MAIL?: string | undefined;
+    readonly PORT?: string | undefined;
+    readonly ADDRESS?: string | undefined;
+    readonly RELEASE?: string | undefined;
+    readonly SINCE?: string | undefined;
+    readonly ID?: string | undefined;
+    readonly SUM?: string | undefined;
+    readonly WAIT?: string | undefined;
+    readonly LETTERS?: string | undefined;
+    readonly NUMBERS?: string | undefined;
+    readonly MATRIX?: string | undefined;
+    readonly LIMITS?: string | undefined;
+    readonly LOOSE?: string | undefined;
+    readonly ANY?: string | undefined;
+    readonly HOST?: string | undefined;
+    readonly BLANK?: string | undefined;
+    readonly ONLY_PROD?: string | undefined;
+    readonly IF_X?: string | undefined;
+    readonly UNLESS?: string | undefined;
+    readonly FROM?: string | undefined;
+    readonly CHOSEN?: string | undefined;
+    readonly PICKED?: string | undefined;
+    readonly "A.DOTTED-NAME"?: string | undefined;
+    readonly [key: string]: string | undefined;
+  };
+};
 
-declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };
+export const publicEnv: PublicEnv = /* @__PURE__ */ Object.freeze({
+  get NEXT_PUBLIC_SITE() {
+    return required("NEXT_PUBLIC_SITE", process.env.NEXT_PUBLIC_SITE, kind_NEXT_PUBLIC_SITE());
+  },
+} satisfies PublicEnv);
 
 export const env: Env = /* @__PURE__ */ Object.freeze({
   get APP_ENV() {
     server("APP_ENV");
-    return required("APP_ENV", process.env.APP_ENV ?? "dev", enumKind(["dev", "prod"] as const));
+    return required("APP_ENV", process.env.APP_ENV ?? "dev", kind_APP_ENV());
   },
   get OLD() {
     server("OLD");
-    return optional("OLD", process.env.OLD, stringKind({}));
+    return optional("OLD", process.env.OLD, plainKind);
   },
   get NAME() {
     server("NAME");
-    return required("NAME", process.env.NAME, stringKind({}));
+    return required("NAME", process.env.NAME, plainKind);
   },
   get TEXT() {
     server("TEXT");
-    return required("TEXT", process.env.TEXT, secretKind(stringKind({ minLength: 2, startsWith: "a", matches: regex("^a.*$", "i") }), true, false));
+    return required("TEXT", process.env.TEXT, kind_TEXT());
   },
   get COUNT() {
     server("COUNT");
-    return required("COUNT", process.env.COUNT, numberKind({ min: 1, max: 10, isInt: true }));
+    return required("COUNT", process.env.COUNT, kind_COUNT());
   },
   get DEFAULTED() {
     server("DEFAULTED");
-    return required("DEFAULTED", process.env.DEFAULTED || 3000, numberKind({}));
+    return required("DEFAULTED", process.env.DEFAULTED || 3000, kind_DEFAULTED());
   },
   get FLAG() {
     server("FLAG");
@@ -132,26 +148,27 @@ export const env: Env = /* @__PURE__ */ Object.freeze({
   },
   get SITE() {
     server("SITE");
-    return required("SITE", process.env.SITE, urlKind({ allowedDomains: ["example.com"], noTrailingSlash: true }));
+    return required("SITE", process.env.SITE, kind_SITE());
   },
   get NEXT_PUBLIC_SITE() {
-    return required("NEXT_PUBLIC_SITE", process.env.NEXT_PUBLIC_SITE, urlKind({ matches: (forEnv(ref("APP_ENV"), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
+    if (inBrowser()) return publicEnv.NEXT_PUBLIC_SITE;
+    return required("NEXT_PUBLIC_SITE", process.env.NEXT_PUBLIC_SITE, urlKind({ matches: (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
   },
   get MIXED() {
     server("MIXED");
-    return required("MIXED", process.env.MIXED, enumKind([1, "two", true] as const));
+    return required("MIXED", process.env.MIXED, kind_MIXED());
   },
   get MAIL() {
     server("MAIL");
-    return required("MAIL", process.env.MAIL, emailKind({ normalize: true }));
+    return required("MAIL", process.env.MAIL, kind_MAIL());
   },
   get PORT() {
     server("PORT");
-    return required("PORT", process.env.PORT, portKind({ min: 1024 }));
+    return required("PORT", process.env.PORT, kind_PORT());
   },
   get ADDRESS() {
     server("ADDRESS");
-    return required("ADDRESS", process.env.ADDRESS, ipKind({ version: 6 }));
+    return required("ADDRESS", process.env.ADDRESS, kind_ADDRESS());
   },
   get RELEASE() {
     server("RELEASE");
@@ -171,27 +188,27 @@ export const env: Env = /* @__PURE__ */ Object.freeze({
   },
   get WAIT() {
     server("WAIT");
-    return required("WAIT", process.env.WAIT, durationKind({ output: "seconds", max: "1h" }));
+    return required("WAIT", process.env.WAIT, kind_WAIT());
   },
   get LETTERS() {
     server("LETTERS");
-    return required("LETTERS", process.env.LETTERS, arrayKind(enumKind(["a", "b"] as const), { separator: ";", unique: true }, false));
+    return required("LETTERS", process.env.LETTERS, kind_LETTERS());
   },
   get NUMBERS() {
     server("NUMBERS");
-    return required("NUMBERS", process.env.NUMBERS, arrayKind(numberKind({}), { format: "json" }, false));
+    return required("NUMBERS", process.env.NUMBERS, kind_NUMBERS());
   },
   get MATRIX() {
     server("MATRIX");
-    return required("MATRIX", process.env.MATRIX, arrayKind(arrayKind(numberKind({}), {}, false), { format: "json" }, true));
+    return required("MATRIX", process.env.MATRIX, kind_MATRIX());
   },
   get LIMITS() {
     server("LIMITS");
-    return required("LIMITS", process.env.LIMITS, recordKind(numberKind({}), enumKind(["a", "b"] as const), {}));
+    return required("LIMITS", process.env.LIMITS, kind_LIMITS());
   },
   get LOOSE() {
     server("LOOSE");
-    return required("LOOSE", process.env.LOOSE, recordKind(anyKind, undefined, {}));
+    return required("LOOSE", process.env.LOOSE, kind_LOOSE());
   },
   get ANY() {
     server("ANY");
@@ -199,48 +216,91 @@ export const env: Env = /* @__PURE__ */ Object.freeze({
   },
   get HOST() {
     server("HOST");
-    return required("HOST", process.env.HOST, domainKind({}));
+    return required("HOST", process.env.HOST, kind_HOST());
   },
   get BLANK() {
     server("BLANK");
-    return optional("BLANK", process.env.BLANK, stringKind({})) ?? blank(process.env.BLANK, true);
+    return optional("BLANK", process.env.BLANK, plainKind) ?? blank(process.env.BLANK, true);
   },
   get ONLY_PROD() {
     server("ONLY_PROD");
-    return when(holds(forEnv(ref("APP_ENV"), "prod"), true), "ONLY_PROD", process.env.ONLY_PROD, stringKind({}));
+    return when(holds(forEnv(ref_APP_ENV(), "prod"), true), "ONLY_PROD", process.env.ONLY_PROD, plainKind);
   },
   get IF_X() {
     server("IF_X");
-    return when(holds(same(ref("NAME"), "x"), true), "IF_X", process.env.IF_X, stringKind({}));
+    return when(holds(same(ref_NAME(), "x"), true), "IF_X", process.env.IF_X, plainKind);
   },
   get UNLESS() {
     server("UNLESS");
-    return when(holds(isEmpty(ref("NAME")), true, true), "UNLESS", process.env.UNLESS, stringKind({}));
+    return when(holds(isEmpty(ref_NAME()), true, true), "UNLESS", process.env.UNLESS, plainKind);
   },
   get FROM() {
     server("FROM");
-    return required("FROM", process.env.FROM ?? concat(fallback(ref("NAME"), "none"), "-", ref("COUNT")), stringKind({}));
+    return required("FROM", process.env.FROM ?? concat(fallback(ref_NAME(), "none"), "-", ref_COUNT()), plainKind);
   },
   get CHOSEN() {
     server("CHOSEN");
-    return required("CHOSEN", process.env.CHOSEN ?? remap(ref("NAME"), [[regex("^a", ""), "first"], ["b", "second"]], "third"), stringKind({}));
+    return required("CHOSEN", process.env.CHOSEN ?? remap(ref_NAME(), [[regex("^a", ""), "first"], ["b", "second"]], "third"), plainKind);
   },
   get PICKED() {
     server("PICKED");
-    return required("PICKED", process.env.PICKED ?? (same(ref("NAME"), "a") ? 1 : (!(ref("FLAG")) ? 2 : 3)), stringKind({}));
+    return required("PICKED", process.env.PICKED ?? (same(ref_NAME(), "a") ? 1 : (!(ref_FLAG()) ? 2 : 3)), plainKind);
   },
   get "A.DOTTED-NAME"() {
     server("A.DOTTED-NAME");
-    return required("A.DOTTED-NAME", process.env["A.DOTTED-NAME"], stringKind({}));
+    return required("A.DOTTED-NAME", process.env["A.DOTTED-NAME"], plainKind);
   },
 } satisfies Env);
 
-const refs: Readonly<Record<string, () => unknown>> = {
-  "APP_ENV": () => coerced(process.env.APP_ENV ?? "dev", enumKind(["dev", "prod"] as const)),
-  "COUNT": () => coerced(process.env.COUNT ?? undefined, numberKind({ min: 1, max: 10, isInt: true })),
-  "FLAG": () => coerced(process.env.FLAG ?? undefined, booleanKind),
-  "NAME": () => unquoted(process.env.NAME) ?? undefined,
-};
+function ref_APP_ENV(): unknown {
+  return coerced(process.env.APP_ENV ?? "dev", kind_APP_ENV());
+}
+
+function ref_COUNT(): unknown {
+  return coerced(process.env.COUNT ?? undefined, kind_COUNT());
+}
+
+function ref_FLAG(): unknown {
+  return coerced(process.env.FLAG ?? undefined, booleanKind);
+}
+
+function ref_NAME(): unknown {
+  return unquoted(process.env.NAME) ?? undefined;
+}
+
+const kind_APP_ENV = /* @__PURE__ */ lazy(() => enumKind(["dev", "prod"] as const));
+
+const kind_TEXT = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 2, startsWith: "a", matches: regex("^a.*$", "i") }), true, false));
+
+const kind_COUNT = /* @__PURE__ */ lazy(() => numberKind({ min: 1, max: 10, isInt: true }));
+
+const kind_DEFAULTED = /* @__PURE__ */ lazy(() => numberKind({}));
+
+const kind_SITE = /* @__PURE__ */ lazy(() => urlKind({ allowedDomains: ["example.com"], noTrailingSlash: true }));
+
+const kind_NEXT_PUBLIC_SITE = /* @__PURE__ */ lazy(() => urlKind({}));
+
+const kind_MIXED = /* @__PURE__ */ lazy(() => enumKind([1, "two", true] as const));
+
+const kind_MAIL = /* @__PURE__ */ lazy(() => emailKind({ normalize: true }));
+
+const kind_PORT = /* @__PURE__ */ lazy(() => portKind({ min: 1024 }));
+
+const kind_ADDRESS = /* @__PURE__ */ lazy(() => ipKind({ version: 6 }));
+
+const kind_WAIT = /* @__PURE__ */ lazy(() => durationKind({ output: "seconds", max: "1h" }));
+
+const kind_LETTERS = /* @__PURE__ */ lazy(() => arrayKind(enumKind(["a", "b"] as const), { separator: ";", unique: true }, false));
+
+const kind_NUMBERS = /* @__PURE__ */ lazy(() => arrayKind(numberKind({}), { format: "json" }, false));
+
+const kind_MATRIX = /* @__PURE__ */ lazy(() => arrayKind(arrayKind(numberKind({}), {}, false), { format: "json" }, true));
+
+const kind_LIMITS = /* @__PURE__ */ lazy(() => recordKind(numberKind({}), enumKind(["a", "b"] as const), {}));
+
+const kind_LOOSE = /* @__PURE__ */ lazy(() => recordKind(anyKind, undefined, {}));
+
+const kind_HOST = /* @__PURE__ */ lazy(() => domainKind({}));
 
 /** What is wrong with a value, in words that do not hold it. */
 class Problem extends Error {}
@@ -260,12 +320,20 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see .env.schema)");
 }
 
+/** Made when it is first asked for, and once. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** Node.js may have a window too, in tests: jsdom. */
-function server(key: string): void {
+function inBrowser(): boolean {
   const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
-  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
-    fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
-  }
+  return host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined;
+}
+
+function server(key: string): void {
+  if (inBrowser()) fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
 }
 
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
@@ -305,10 +373,6 @@ function holds(condition: unknown, byDefault: boolean, not = false): boolean {
   return condition === undefined ? byDefault : Boolean(condition) !== not;
 }
 
-function ref(key: string): unknown {
-  return refs[key]?.();
-}
-
 function forEnv(current: unknown, ...names: readonly unknown[]): boolean {
   return names.some((name) => text(name) === text(current));
 }
@@ -336,19 +400,25 @@ function fallback(...values: readonly unknown[]): unknown {
 function remap(value: unknown, pairs: readonly (readonly [unknown, unknown])[], otherwise: unknown): unknown {
   const found = pairs.find(([match]) => {
     const pattern = typeof match === "string" ? regexLiteral(match) : match;
-    return pattern instanceof RegExp ? value !== undefined && pattern.test(text(value)) : value === match;
+    return pattern instanceof RegExp ? value !== undefined && text(value).search(pattern) >= 0 : value === match;
   });
   return found ? found[1] : otherwise;
 }
 
+const regexes = /* @__PURE__ */ new Map<string, RegExp>();
+
+/** A pattern is compiled once. With the flags g and y it has a state, which search() does not heed. */
 function regex(pattern: unknown, flags: string): RegExp {
-  return new RegExp(text(pattern), flags);
+  const key = flags + "/" + text(pattern);
+  let found = regexes.get(key);
+  if (found === undefined) regexes.set(key, (found = new RegExp(text(pattern), flags)));
+  return found;
 }
 
 function regexLiteral(pattern: string): RegExp | undefined {
   const literal = /^\/(.+)\/([dgimsuvy]*)$/.exec(pattern);
   try {
-    return literal ? new RegExp(literal[1] ?? "", literal[2]) : undefined;
+    return literal ? regex(literal[1], literal[2] ?? "") : undefined;
   } catch {
     return undefined;
   }
@@ -388,12 +458,12 @@ function checkMatches(value: string, pattern: unknown): void {
   let match = pattern;
   if (typeof match === "string" && match !== "") {
     try {
-      match = regexLiteral(match) ?? new RegExp(match);
+      match = regexLiteral(match) ?? regex(match, "");
     } catch {
       bad("is to match a pattern that is none");
     }
   }
-  if (match instanceof RegExp && !match.test(value)) bad("does not match its pattern");
+  if (match instanceof RegExp && value.search(match) < 0) bad("does not match its pattern");
 }
 
 interface StringOptions {
@@ -419,6 +489,8 @@ function stringKind(o: StringOptions): Kind<string> {
     },
   };
 }
+
+const plainKind: Kind<string> = { takesNull: true, coerce: text, check: () => {} };
 
 const anyKind: Kind<unknown> = { coerce: (value) => value, check: () => {} };
 

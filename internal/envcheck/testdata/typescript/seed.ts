@@ -2,15 +2,36 @@
 /* eslint-disable */
 
 /**
- * The environment. A variable is read and checked when it is used, so that a
- * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only NEXT_PUBLIC_ variables are in the bundle.
+ * The environment, as .env.schema describes it.
+ *
+ *   import { publicEnv } from "./env"; // in code for the browser
+ *   import { env } from "./env"; // on the server: all variables
+ *
+ * In the browser only NEXT_PUBLIC_ variables are in the bundle. Code that gets there
+ * imports publicEnv only: a production build then leaves out env, and with it the
+ * names, defaults and patterns of all other variables. What depends on one of them
+ * is checked by env on the server, and not by publicEnv.
+ *
+ * A variable is read and checked when it is used, so that a build needs only what
+ * it uses; with SKIP_ENV_VALIDATION=1 one that is missing is undefined and no error.
  */
-export interface Env {
+
+export interface PublicEnv {
   /**
    * Runtime mode. Next.js sets it itself: development for next dev, production for next build/start.
    */
   readonly NODE_ENV: "development" | "production" | "test";
+  /**
+   * Public base URL, no trailing slash; inlined into the browser bundle at build time.
+   */
+  readonly NEXT_PUBLIC_APP_URL: string;
+  /**
+   * @see https://clerk.com/docs/deployments/clerk-environment-variables
+   */
+  readonly NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: string;
+}
+
+export interface Env extends PublicEnv {
   /**
    * Primary database. Use the pooled URL at runtime and the direct one for migrations.
    * @see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
@@ -22,14 +43,6 @@ export interface Env {
    */
   readonly TEST_DATABASE_URL: string | undefined;
   readonly REDIS_URL: string;
-  /**
-   * Public base URL, no trailing slash; inlined into the browser bundle at build time.
-   */
-  readonly NEXT_PUBLIC_APP_URL: string;
-  /**
-   * @see https://clerk.com/docs/deployments/clerk-environment-variables
-   */
-  readonly NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: string;
   readonly CLERK_SECRET_KEY: string;
   /**
    * Signing secret of the Clerk webhook endpoint (Svix format).
@@ -46,67 +59,95 @@ export interface Env {
   readonly SENTRY_AUTH_TOKEN: string | undefined;
 }
 
-declare global {
-  namespace NodeJS {
-    interface ProcessEnv {
-      DATABASE_URL?: string | undefined;
-      TEST_DATABASE_URL?: string | undefined;
-      REDIS_URL?: string | undefined;
-      NEXT_PUBLIC_APP_URL?: string | undefined;
-      NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY?: string | undefined;
-      CLERK_SECRET_KEY?: string | undefined;
-      CLERK_WEBHOOK_SECRET?: string | undefined;
-      SENTRY_DSN?: string | undefined;
-      SENTRY_AUTH_TOKEN?: string | undefined;
-    }
-  }
-}
+declare const process: {
+  readonly env: {
+    readonly NODE_ENV?: string | undefined;
+    readonly DATABASE_URL?: string | undefined;
+    readonly TEST_DATABASE_URL?: string | undefined;
+    readonly REDIS_URL?: string | undefined;
+    readonly NEXT_PUBLIC_APP_URL?: string | undefined;
+    readonly NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY?: string | undefined;
+    readonly CLERK_SECRET_KEY?: string | undefined;
+    readonly CLERK_WEBHOOK_SECRET?: string | undefined;
+    readonly SENTRY_DSN?: string | undefined;
+    readonly SENTRY_AUTH_TOKEN?: string | undefined;
+    readonly [key: string]: string | undefined;
+  };
+};
 
-declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };
+export const publicEnv: PublicEnv = /* @__PURE__ */ Object.freeze({
+  get NODE_ENV() {
+    return required("NODE_ENV", process.env.NODE_ENV ?? "development", kind_NODE_ENV());
+  },
+  get NEXT_PUBLIC_APP_URL() {
+    return required("NEXT_PUBLIC_APP_URL", process.env.NEXT_PUBLIC_APP_URL, urlKind({ noTrailingSlash: true, matches: (forEnv(ref_NODE_ENV(), "production") ? regex("^https://", "") : regex("^https?://", "")) }));
+  },
+  get NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY() {
+    return required("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", process.env.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY, kind_NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY());
+  },
+} satisfies PublicEnv);
 
 export const env: Env = /* @__PURE__ */ Object.freeze({
   get NODE_ENV() {
-    return required("NODE_ENV", process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const));
+    return publicEnv.NODE_ENV;
   },
   get DATABASE_URL() {
     server("DATABASE_URL");
-    return required("DATABASE_URL", process.env.DATABASE_URL, urlKind({ matches: regex("^postgres(ql)?://", "") }));
+    return required("DATABASE_URL", process.env.DATABASE_URL, kind_DATABASE_URL());
   },
   get TEST_DATABASE_URL() {
     server("TEST_DATABASE_URL");
-    return when(holds(forEnv(ref("NODE_ENV"), "test"), true), "TEST_DATABASE_URL", process.env.TEST_DATABASE_URL, urlKind({ matches: regex("^postgres(ql)?://", "") }));
+    return when(holds(forEnv(ref_NODE_ENV(), "test"), true), "TEST_DATABASE_URL", process.env.TEST_DATABASE_URL, kind_TEST_DATABASE_URL());
   },
   get REDIS_URL() {
     server("REDIS_URL");
-    return required("REDIS_URL", process.env.REDIS_URL, urlKind({ matches: regex("^rediss?://", "") }));
+    return required("REDIS_URL", process.env.REDIS_URL, kind_REDIS_URL());
   },
   get NEXT_PUBLIC_APP_URL() {
-    return required("NEXT_PUBLIC_APP_URL", process.env.NEXT_PUBLIC_APP_URL, urlKind({ noTrailingSlash: true, matches: (forEnv(ref("NODE_ENV"), "production") ? regex("^https://", "") : regex("^https?://", "")) }));
+    return publicEnv.NEXT_PUBLIC_APP_URL;
   },
   get NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY() {
-    return required("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", process.env.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY, stringKind({ matches: regex("^pk_(test|live)_[A-Za-z0-9+/_-]+={0,2}$", "") }));
+    return publicEnv.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY;
   },
   get CLERK_SECRET_KEY() {
     server("CLERK_SECRET_KEY");
-    return required("CLERK_SECRET_KEY", process.env.CLERK_SECRET_KEY, secretKind(stringKind({ matches: regex("^sk_(test|live)_[A-Za-z0-9]+$", "") }), true, false));
+    return required("CLERK_SECRET_KEY", process.env.CLERK_SECRET_KEY, kind_CLERK_SECRET_KEY());
   },
   get CLERK_WEBHOOK_SECRET() {
     server("CLERK_WEBHOOK_SECRET");
-    return when(holds(forEnv(ref("NODE_ENV"), "production"), true), "CLERK_WEBHOOK_SECRET", process.env.CLERK_WEBHOOK_SECRET, secretKind(stringKind({ minLength: 20, startsWith: "whsec_" }), true, false));
+    return when(holds(forEnv(ref_NODE_ENV(), "production"), true), "CLERK_WEBHOOK_SECRET", process.env.CLERK_WEBHOOK_SECRET, kind_CLERK_WEBHOOK_SECRET());
   },
   get SENTRY_DSN() {
     server("SENTRY_DSN");
-    return when(holds(forEnv(ref("NODE_ENV"), "production"), true), "SENTRY_DSN", process.env.SENTRY_DSN, urlKind({ matches: regex("^https://[0-9a-f]+@", "") }));
+    return when(holds(forEnv(ref_NODE_ENV(), "production"), true), "SENTRY_DSN", process.env.SENTRY_DSN, kind_SENTRY_DSN());
   },
   get SENTRY_AUTH_TOKEN() {
     server("SENTRY_AUTH_TOKEN");
-    return optional("SENTRY_AUTH_TOKEN", process.env.SENTRY_AUTH_TOKEN, secretKind(stringKind({ startsWith: "sntrys_" }), true, false));
+    return optional("SENTRY_AUTH_TOKEN", process.env.SENTRY_AUTH_TOKEN, kind_SENTRY_AUTH_TOKEN());
   },
 } satisfies Env);
 
-const refs: Readonly<Record<string, () => unknown>> = {
-  "NODE_ENV": () => coerced(process.env.NODE_ENV ?? "development", enumKind(["development", "production", "test"] as const)),
-};
+function ref_NODE_ENV(): unknown {
+  return coerced(process.env.NODE_ENV ?? "development", kind_NODE_ENV());
+}
+
+const kind_NODE_ENV = /* @__PURE__ */ lazy(() => enumKind(["development", "production", "test"] as const));
+
+const kind_DATABASE_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^postgres(ql)?://", "") }));
+
+const kind_TEST_DATABASE_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^postgres(ql)?://", "") }));
+
+const kind_REDIS_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^rediss?://", "") }));
+
+const kind_NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY = /* @__PURE__ */ lazy(() => stringKind({ matches: regex("^pk_(test|live)_[A-Za-z0-9+/_-]+={0,2}$", "") }));
+
+const kind_CLERK_SECRET_KEY = /* @__PURE__ */ lazy(() => secretKind(stringKind({ matches: regex("^sk_(test|live)_[A-Za-z0-9]+$", "") }), true, false));
+
+const kind_CLERK_WEBHOOK_SECRET = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 20, startsWith: "whsec_" }), true, false));
+
+const kind_SENTRY_DSN = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^https://[0-9a-f]+@", "") }));
+
+const kind_SENTRY_AUTH_TOKEN = /* @__PURE__ */ lazy(() => secretKind(stringKind({ startsWith: "sntrys_" }), true, false));
 
 /** What is wrong with a value, in words that do not hold it. */
 class Problem extends Error {}
@@ -126,12 +167,20 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see .env.schema)");
 }
 
+/** Made when it is first asked for, and once. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** Node.js may have a window too, in tests: jsdom. */
-function server(key: string): void {
+function inBrowser(): boolean {
   const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
-  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
-    fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
-  }
+  return host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined;
+}
+
+function server(key: string): void {
+  if (inBrowser()) fail(key, "is not in the browser: read it on the server; only NEXT_PUBLIC_ variables are in the bundle");
 }
 
 /** Builds run without secrets: SKIP_ENV_VALIDATION=1 lets them. */
@@ -167,10 +216,6 @@ function holds(condition: unknown, byDefault: boolean, not = false): boolean {
   return condition === undefined ? byDefault : Boolean(condition) !== not;
 }
 
-function ref(key: string): unknown {
-  return refs[key]?.();
-}
-
 function forEnv(current: unknown, ...names: readonly unknown[]): boolean {
   return names.some((name) => text(name) === text(current));
 }
@@ -183,14 +228,20 @@ function text(value: unknown): string {
   return value === undefined || value === null ? "" : String(value);
 }
 
+const regexes = /* @__PURE__ */ new Map<string, RegExp>();
+
+/** A pattern is compiled once. With the flags g and y it has a state, which search() does not heed. */
 function regex(pattern: unknown, flags: string): RegExp {
-  return new RegExp(text(pattern), flags);
+  const key = flags + "/" + text(pattern);
+  let found = regexes.get(key);
+  if (found === undefined) regexes.set(key, (found = new RegExp(text(pattern), flags)));
+  return found;
 }
 
 function regexLiteral(pattern: string): RegExp | undefined {
   const literal = /^\/(.+)\/([dgimsuvy]*)$/.exec(pattern);
   try {
-    return literal ? new RegExp(literal[1] ?? "", literal[2]) : undefined;
+    return literal ? regex(literal[1], literal[2] ?? "") : undefined;
   } catch {
     return undefined;
   }
@@ -217,12 +268,12 @@ function checkMatches(value: string, pattern: unknown): void {
   let match = pattern;
   if (typeof match === "string" && match !== "") {
     try {
-      match = regexLiteral(match) ?? new RegExp(match);
+      match = regexLiteral(match) ?? regex(match, "");
     } catch {
       bad("is to match a pattern that is none");
     }
   }
-  if (match instanceof RegExp && !match.test(value)) bad("does not match its pattern");
+  if (match instanceof RegExp && value.search(match) < 0) bad("does not match its pattern");
 }
 
 interface StringOptions {

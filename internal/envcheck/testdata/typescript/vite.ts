@@ -2,76 +2,110 @@
 /* eslint-disable */
 
 /**
- * The environment. A variable is read and checked when it is used, so that a
- * build needs only what it uses; with SKIP_ENV_VALIDATION=1 one that is missing
- * is undefined and no error. In the browser only VITE_ variables are in the bundle.
+ * The environment, as .env.schema describes it.
+ *
+ *   import { publicEnv } from "./env"; // in code for the browser
+ *   import { env } from "./env"; // on the server: all variables
+ *
+ * In the browser only VITE_ variables are in the bundle. Code that gets there
+ * imports publicEnv only: a production build then leaves out env, and with it the
+ * names, defaults and patterns of all other variables. What depends on one of them
+ * is checked by env on the server, and not by publicEnv.
+ *
+ * A variable is read and checked when it is used, so that a build needs only what
+ * it uses; with SKIP_ENV_VALIDATION=1 one that is missing is undefined and no error.
  */
-export interface Env {
-  readonly APP_ENV: "dev" | "prod";
+
+export interface PublicEnv {
   /**
    * Where the API is.
    */
   readonly VITE_API_URL: string;
   readonly VITE_PAGE_SIZE: number;
   readonly VITE_FEATURES: readonly string[] | undefined;
-  readonly DATABASE_URL: string;
   readonly NODE_ENV: string;
+}
+
+export interface Env extends PublicEnv {
+  readonly APP_ENV: "dev" | "prod";
+  readonly DATABASE_URL: string;
   /**
    * Not Vite's, so that the browser does not have it.
    */
   readonly NEXT_PUBLIC_OTHER: string;
 }
 
-declare global {
-  interface ImportMetaEnv {
+declare const process: {
+  readonly env: {
+    readonly NODE_ENV?: string | undefined;
+    readonly [key: string]: string | undefined;
+  };
+};
+
+interface BundleMeta {
+  readonly env: {
     readonly VITE_API_URL?: string | undefined;
     readonly VITE_PAGE_SIZE?: string | undefined;
     readonly VITE_FEATURES?: string | undefined;
-  }
-  interface ImportMeta {
-    readonly env: ImportMetaEnv;
-  }
-  namespace NodeJS {
-    interface ProcessEnv {
-      APP_ENV?: string | undefined;
-      DATABASE_URL?: string | undefined;
-      NEXT_PUBLIC_OTHER?: string | undefined;
-    }
-  }
+  };
 }
 
-declare const process: { readonly env: NodeJS.ProcessEnv & { readonly NODE_ENV?: string | undefined; readonly TZ?: string | undefined; readonly [key: string]: string | undefined } };
+export const publicEnv: PublicEnv = /* @__PURE__ */ Object.freeze({
+  get VITE_API_URL() {
+    return required("VITE_API_URL", bundled("VITE_API_URL", () => (import.meta as unknown as BundleMeta).env.VITE_API_URL), kind_VITE_API_URL());
+  },
+  get VITE_PAGE_SIZE() {
+    return required("VITE_PAGE_SIZE", bundled("VITE_PAGE_SIZE", () => (import.meta as unknown as BundleMeta).env.VITE_PAGE_SIZE) ?? 20, kind_VITE_PAGE_SIZE());
+  },
+  get VITE_FEATURES() {
+    return optional("VITE_FEATURES", bundled("VITE_FEATURES", () => (import.meta as unknown as BundleMeta).env.VITE_FEATURES), kind_VITE_FEATURES());
+  },
+  get NODE_ENV() {
+    return required("NODE_ENV", process.env.NODE_ENV ?? "development", plainKind);
+  },
+} satisfies PublicEnv);
 
 export const env: Env = /* @__PURE__ */ Object.freeze({
   get APP_ENV() {
     server("APP_ENV");
-    return required("APP_ENV", fromProcess("APP_ENV") ?? "dev", enumKind(["dev", "prod"] as const));
+    return required("APP_ENV", fromProcess("APP_ENV") ?? "dev", kind_APP_ENV());
   },
   get VITE_API_URL() {
-    return required("VITE_API_URL", bundled("VITE_API_URL", () => import.meta.env.VITE_API_URL), urlKind({ matches: (forEnv(ref("APP_ENV"), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
+    if (inBrowser()) return publicEnv.VITE_API_URL;
+    return required("VITE_API_URL", bundled("VITE_API_URL", () => (import.meta as unknown as BundleMeta).env.VITE_API_URL), urlKind({ matches: (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
   },
   get VITE_PAGE_SIZE() {
-    return required("VITE_PAGE_SIZE", bundled("VITE_PAGE_SIZE", () => import.meta.env.VITE_PAGE_SIZE) ?? 20, numberKind({}));
+    return publicEnv.VITE_PAGE_SIZE;
   },
   get VITE_FEATURES() {
-    return optional("VITE_FEATURES", bundled("VITE_FEATURES", () => import.meta.env.VITE_FEATURES), arrayKind(stringKind({}), {}, false));
+    return publicEnv.VITE_FEATURES;
   },
   get DATABASE_URL() {
     server("DATABASE_URL");
-    return required("DATABASE_URL", fromProcess("DATABASE_URL"), urlKind({ matches: regex("^postgres(ql)?://", "") }));
+    return required("DATABASE_URL", fromProcess("DATABASE_URL"), kind_DATABASE_URL());
   },
   get NODE_ENV() {
-    return required("NODE_ENV", process.env.NODE_ENV ?? "development", stringKind({}));
+    return publicEnv.NODE_ENV;
   },
   get NEXT_PUBLIC_OTHER() {
     server("NEXT_PUBLIC_OTHER");
-    return required("NEXT_PUBLIC_OTHER", fromProcess("NEXT_PUBLIC_OTHER"), stringKind({}));
+    return required("NEXT_PUBLIC_OTHER", fromProcess("NEXT_PUBLIC_OTHER"), plainKind);
   },
 } satisfies Env);
 
-const refs: Readonly<Record<string, () => unknown>> = {
-  "APP_ENV": () => coerced(fromProcess("APP_ENV") ?? "dev", enumKind(["dev", "prod"] as const)),
-};
+function ref_APP_ENV(): unknown {
+  return coerced(fromProcess("APP_ENV") ?? "dev", kind_APP_ENV());
+}
+
+const kind_APP_ENV = /* @__PURE__ */ lazy(() => enumKind(["dev", "prod"] as const));
+
+const kind_VITE_API_URL = /* @__PURE__ */ lazy(() => urlKind({}));
+
+const kind_VITE_PAGE_SIZE = /* @__PURE__ */ lazy(() => numberKind({}));
+
+const kind_VITE_FEATURES = /* @__PURE__ */ lazy(() => arrayKind(plainKind, {}, false));
+
+const kind_DATABASE_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^postgres(ql)?://", "") }));
 
 /** What is wrong with a value, in words that do not hold it. */
 class Problem extends Error {}
@@ -91,12 +125,20 @@ function fail(key: string, problem: string): never {
   throw new Error(key + " " + problem + " (see .env.schema)");
 }
 
+/** Made when it is first asked for, and once. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** Node.js may have a window too, in tests: jsdom. */
-function server(key: string): void {
+function inBrowser(): boolean {
   const host = globalThis as { readonly window?: unknown; readonly Deno?: unknown; readonly process?: { readonly versions?: { readonly node?: string } } };
-  if (host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined) {
-    fail(key, "is not in the browser: read it on the server; only VITE_ variables are in the bundle");
-  }
+  return host.window !== undefined && host.Deno === undefined && host.process?.versions?.node === undefined;
+}
+
+function server(key: string): void {
+  if (inBrowser()) fail(key, "is not in the browser: read it on the server; only VITE_ variables are in the bundle");
 }
 
 function fromProcess(key: string): string | undefined {
@@ -136,10 +178,6 @@ function required<T>(key: string, value: unknown, kind: Kind<T>): T {
   return out as T;
 }
 
-function ref(key: string): unknown {
-  return refs[key]?.();
-}
-
 function forEnv(current: unknown, ...names: readonly unknown[]): boolean {
   return names.some((name) => text(name) === text(current));
 }
@@ -152,14 +190,20 @@ function text(value: unknown): string {
   return value === undefined || value === null ? "" : String(value);
 }
 
+const regexes = /* @__PURE__ */ new Map<string, RegExp>();
+
+/** A pattern is compiled once. With the flags g and y it has a state, which search() does not heed. */
 function regex(pattern: unknown, flags: string): RegExp {
-  return new RegExp(text(pattern), flags);
+  const key = flags + "/" + text(pattern);
+  let found = regexes.get(key);
+  if (found === undefined) regexes.set(key, (found = new RegExp(text(pattern), flags)));
+  return found;
 }
 
 function regexLiteral(pattern: string): RegExp | undefined {
   const literal = /^\/(.+)\/([dgimsuvy]*)$/.exec(pattern);
   try {
-    return literal ? new RegExp(literal[1] ?? "", literal[2]) : undefined;
+    return literal ? regex(literal[1], literal[2] ?? "") : undefined;
   } catch {
     return undefined;
   }
@@ -191,37 +235,15 @@ function checkMatches(value: string, pattern: unknown): void {
   let match = pattern;
   if (typeof match === "string" && match !== "") {
     try {
-      match = regexLiteral(match) ?? new RegExp(match);
+      match = regexLiteral(match) ?? regex(match, "");
     } catch {
       bad("is to match a pattern that is none");
     }
   }
-  if (match instanceof RegExp && !match.test(value)) bad("does not match its pattern");
+  if (match instanceof RegExp && value.search(match) < 0) bad("does not match its pattern");
 }
 
-interface StringOptions {
-  readonly minLength?: unknown;
-  readonly maxLength?: unknown;
-  readonly isLength?: unknown;
-  readonly startsWith?: unknown;
-  readonly endsWith?: unknown;
-  readonly matches?: unknown;
-  readonly toUpperCase?: unknown;
-  readonly toLowerCase?: unknown;
-}
-
-function stringKind(o: StringOptions): Kind<string> {
-  return {
-    takesNull: true,
-    coerce: (value) => (o.toLowerCase ? text(value).toLowerCase() : o.toUpperCase ? text(value).toUpperCase() : text(value)),
-    check: (value) => {
-      checkLength(value.length, "characters", o.isLength, o.minLength, o.maxLength);
-      if (!value.startsWith(text(o.startsWith))) bad("does not start as it must");
-      if (!value.endsWith(text(o.endsWith))) bad("does not end as it must");
-      checkMatches(value, o.matches);
-    },
-  };
-}
+const plainKind: Kind<string> = { takesNull: true, coerce: text, check: () => {} };
 
 interface URLOptions {
   readonly prependHttps?: unknown;
