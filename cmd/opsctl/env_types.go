@@ -22,9 +22,16 @@ func newEnvTypesCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "types",
 		Short: "Render a typed TypeScript module from the schema",
-		Long: `Render a TypeScript module from the schema: an object env with a typed property for
-each variable. The module imports nothing, runs nothing when it is loaded, and
-needs no @types/node.
+		Long: `Render a TypeScript module from the schema, with a typed property for each variable:
+
+  publicEnv   the variables that the framework puts into the code for the browser
+  env         all variables, for the server
+
+Code that gets to the browser imports publicEnv and never env: a production build
+then leaves env out, and with it the names, defaults and patterns of the server's
+variables. (A development server leaves nothing out.) Without public variables there
+is no publicEnv. The module imports nothing, runs nothing when it is loaded, and needs
+no types of Node.js or of a bundler.
 
 A property reads the environment when it is used, and accepts what opsctl env check
 accepts: numbers, ports and durations (in milliseconds, or the unit of output=)
@@ -40,14 +47,26 @@ SvelteKit needs envPrefix: "PUBLIC_" in vite.config), process.env.NAME with
 NEXT_PUBLIC_, REACT_APP_, EXPO_PUBLIC_, GATSBY_ and a prefix of one's own. Nuxt hands
 its own over by useRuntimeConfig() and has none. All others are read from
 process.env, into which Vite puts no .env file for the server, and throw in the
-browser; in tests with jsdom they are there, for that is Node.js. A condition on one
-of them (@required=forEnv(production) with $APP_ENV) takes its default in the browser.
+browser; in tests with jsdom they are there, for that is Node.js.
+
+A condition on a variable that the browser does not have (@required=forEnv(production)
+with $APP_ENV) is not checked by publicEnv, nor by env in the browser: env checks it on
+the server. $NODE_ENV is in every bundle, and its conditions are checked there, unless
+the schema gives it other words than development, production and test: bundlers write
+no others. A default that is made of the server's variables is not to be had either:
+set the variable where the app is built. Where the type itself depends on one
+(number(isInt=if($ROUND, true, false))) the variable is in env only.
+
+--process-env declares the variables on process.env and import.meta.env too, for code
+that reads them there. A project that declares one itself, in an env.d.ts, cannot have
+both (TS2717).
 
 A build that has no secrets sets SKIP_ENV_VALIDATION=1: what is missing is undefined
 then. With --check the file is compared instead, and exit status 3 says that it is
 stale.`,
 		Example: `  opsctl env types --out src/env.ts
   opsctl env types --out src/env.ts --check    # in CI
+  opsctl env types --out src/env.ts --process-env
   opsctl env types > env.ts`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.envTypes(f) },

@@ -153,3 +153,45 @@ func TestTypeScriptVite(t *testing.T) {
 		}
 	}
 }
+
+// A project that has declared a variable itself keeps its declaration: two that differ
+// are an error for tsc (TS2717), which is why the module declares none unasked.
+func TestTypeScriptBesideDeclarationsOfTheProject(t *testing.T) {
+	modules := npmModules(t, "typescript")
+	declared := map[string]string{
+		"seed.schema": "declare namespace NodeJS { interface ProcessEnv { DATABASE_URL: string; NEXT_PUBLIC_APP_URL: string; TZ: string } }\n",
+		"vite.schema": "interface ImportMetaEnv { readonly VITE_API_URL: string }\ninterface ImportMeta { readonly env: ImportMetaEnv }\ndeclare namespace NodeJS { interface ProcessEnv { DATABASE_URL: string } }\n",
+	}
+	const options = `"lib": ["es2022", "dom"], "module": "esnext", "moduleResolution": "bundler", "noEmit": true, "types": `
+	for name, text := range declared {
+		schema, err := os.ReadFile(filepath.Join("testdata", "typescript", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declare := range []bool{false, true} {
+			dir := t.TempDir()
+			_, module := renderText(t, string(schema), TypeScriptOptions{Declare: declare})
+			write := func(file, text string) {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("env.ts", module)
+			if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+				t.Fatal(err)
+			}
+			if declare { // alone it declares what other code reads
+				write("consumer.ts", map[string]string{
+					"seed.schema": "import \"./env\";\nexport const raw: string | undefined = process.env.DATABASE_URL;\n",
+					"vite.schema": "import \"./env\";\nexport const raw: string | undefined = import.meta.env.VITE_API_URL ?? process.env.DATABASE_URL;\n",
+				}[name])
+				compileAs(t, modules, dir, options+`["node"]`)
+			}
+			write("project.d.ts", text)
+			out, err := tsc(t, modules, dir, options+`["node"]`)
+			if clash := err != nil && strings.Contains(string(out), "TS2717"); clash != declare || err != nil && !declare {
+				t.Errorf("%s, declared too %t: %v\n%s", name, declare, err, out)
+			}
+		}
+	}
+}

@@ -176,11 +176,10 @@ var tsOptions = map[string][]string{
 }
 
 // kind is the conversion of a variable's type. It is made when it is first needed, and
-// once; one that depends on other variables is made anew, for these may change.
+// once.
 func (g *tsModule) kind(it *Item) string {
-	before := g.asked
 	k := g.typeKind(it.Type)
-	if g.asked > before || !strings.Contains(k, "(") {
+	if !strings.Contains(k, "(") {
 		return k
 	}
 	name, made := g.constant("kind", it.Key, k), "\nconst %s = /* @__PURE__ */ %s(() => %s);\n"
@@ -199,7 +198,7 @@ func (g *tsModule) typeKind(t *Type) string {
 	case g.browser && !g.known(t.secret):
 		return k
 	}
-	return g.use("secretKind") + "(" + k + ", " + g.expr(t.secret) + ", " + strconv.FormatBool(compound(t)) + ")"
+	return g.use("secretKind") + "(" + k + ", () => (" + g.expr(t.secret) + "), " + strconv.FormatBool(compound(t)) + ")"
 }
 
 func (g *tsModule) plainKind(t *Type) string {
@@ -254,7 +253,11 @@ func (g *tsModule) options(t *Type) string {
 		switch {
 		case n == nil:
 		case !g.browser || g.known(n):
+			before := g.asked
 			given = append(given, name+": "+g.optionOf(name, n))
+			if g.asked > before { // other variables may change: it is worked out at each check
+				given[len(given)-1] = "get " + name + "() { return " + g.optionOf(name, n) + "; }"
+			}
 		case tsOpen[t.Name+"."+name] != "" && !slices.Contains(given, tsOpen[t.Name+"."+name]):
 			given = append(given, tsOpen[t.Name+"."+name])
 		}

@@ -413,13 +413,13 @@ function parseDuration(value: unknown): number | undefined {
 }
 
 function durationKind(o: { readonly output?: unknown; readonly min?: unknown; readonly max?: unknown }): Kind<number> {
-  const unit = durationUnits[text(o.output)] ?? 1;
+  const unit = (): number => durationUnits[text(o.output)] ?? 1;
   const bound = (value: unknown): number | undefined => {
     const ms = parseDuration(value);
-    return ms === undefined ? undefined : ms / unit;
+    return ms === undefined ? undefined : ms / unit();
   };
   return {
-    coerce: (value) => (parseDuration(value) ?? bad("is not a duration")) / unit,
+    coerce: (value) => (parseDuration(value) ?? bad("is not a duration")) / unit(),
     check: (value) => {
       checkRange(value, bound(o.min), bound(o.max));
     },
@@ -448,13 +448,13 @@ function convertAll<T>(list: readonly unknown[], kind: Kind<T>): readonly T[] {
 }
 
 function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<readonly T[]> {
-  const separator = text(o.separator) || ",";
+  const separator = (): string => text(o.separator) || ",";
   return {
     coerce: (value) => {
       if (Array.isArray(value)) return convertAll(value as readonly unknown[], kind);
       const list = typeof value === "string" ? value.trim() : bad("is not a list");
       if (list === "") return undefined;
-      if (!list.startsWith("[")) return convertAll(list.split(separator).map((item) => item.trim()).filter((item) => item !== ""), kind);
+      if (!list.startsWith("[")) return convertAll(list.split(separator()).map((item) => item.trim()).filter((item) => item !== ""), kind);
       const parsed = parseJSON(list);
       return Array.isArray(parsed) ? convertAll(parsed as readonly unknown[], kind) : bad("is not a JSON array");
     },
@@ -463,7 +463,7 @@ function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<rea
       checkLength(value.length, "elements", o.isLength, o.minLength, o.maxLength);
       if (o.unique && new Set(value.map((item) => JSON.stringify(item))).size < value.length) bad("has an element twice");
       for (const item of value) {
-        if (!nested && o.format !== "json" && text(item).includes(separator)) bad("has the separator within an element");
+        if (!nested && o.format !== "json" && text(item).includes(separator())) bad("has the separator within an element");
         kind.check(item);
       }
     },
@@ -510,7 +510,7 @@ function recordKind<T>(kind: Kind<T>, key: Kind<unknown> | undefined, o: RecordO
 }
 
 /** A secret is masked in logs only when it is a text of three characters or more. */
-function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<T> {
+function secretKind<T>(kind: Kind<T>, condition: () => unknown, whole: boolean): Kind<T> {
   const visit = (value: unknown): void => {
     if (typeof value === "object" && value !== null) Object.values(value).forEach(visit);
     else if (typeof value === "string" && value !== "" && value.length < 3) bad("is too short for a secret");
@@ -520,7 +520,7 @@ function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<
     coerce: kind.coerce,
     check: (value) => {
       kind.check(value);
-      if (condition && (whole || typeof value === "string")) visit(value);
+      if (condition() && (whole || typeof value === "string")) visit(value);
     },
   };
 }

@@ -177,6 +177,31 @@ func TestTypeScriptWritesPublicVariablesOut(t *testing.T) {
 	}
 }
 
+// A read makes neither a pattern nor the conversion of its type anew.
+func TestTypeScriptReadsMakeNothingAnew(t *testing.T) {
+	for _, name := range typeScriptSchemas(t) {
+		_, getters, _ := strings.Cut(string(renderFile(t, name)), "\nexport const ")
+		getters, _, found := strings.Cut(getters, "} satisfies Env);")
+		if strings.Contains(getters, "Kind(") || !found {
+			t.Errorf("%s\n%s", name, getters)
+		}
+	}
+}
+
+// What opsctl may write over is known by the whole of the first line.
+func TestIsGeneratedTypeScript(t *testing.T) {
+	_, module := renderText(t, "A=\n", TypeScriptOptions{})
+	for text, want := range map[string]bool{
+		module: true, strings.ReplaceAll(module, "\n", "\r\n"): true, strings.Replace(module, ".env.schema", "a b.schema", 1): true,
+		"": false, "// Generated from openapi.yaml by another-tool. Do not edit.\n": false, "// Generated from .env.schema by `opsctl env example`. Edit the schema, not this file.\n": false,
+		"// Generated from  by `opsctl env types`. Edit the schema, not this file. No, edit it.\n": false, "\n" + module: false, "/*\n" + module: false,
+	} {
+		if IsGeneratedTypeScript([]byte(text)) != want {
+			t.Errorf("%t, want %t: %.90q", !want, want, text)
+		}
+	}
+}
+
 // Whatever stands in a description stays within its comment.
 func TestTypeScriptComments(t *testing.T) {
 	s, _ := ParseSchema(".env.schema", []byte("# one */ export const x = 1 /* two\u2028\x07\nA=\n"))

@@ -152,7 +152,7 @@ export const env: Env = /* @__PURE__ */ Object.freeze({
   },
   get NEXT_PUBLIC_SITE() {
     if (inBrowser()) return publicEnv.NEXT_PUBLIC_SITE;
-    return required("NEXT_PUBLIC_SITE", process.env.NEXT_PUBLIC_SITE, urlKind({ matches: (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
+    return required("NEXT_PUBLIC_SITE", process.env.NEXT_PUBLIC_SITE, kind_NEXT_PUBLIC_SITE_());
   },
   get MIXED() {
     server("MIXED");
@@ -270,7 +270,7 @@ function ref_NAME(): unknown {
 
 const kind_APP_ENV = /* @__PURE__ */ lazy(() => enumKind(["dev", "prod"] as const));
 
-const kind_TEXT = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 2, startsWith: "a", matches: regex("^a.*$", "i") }), true, false));
+const kind_TEXT = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 2, startsWith: "a", matches: regex("^a.*$", "i") }), () => (true), false));
 
 const kind_COUNT = /* @__PURE__ */ lazy(() => numberKind({ min: 1, max: 10, isInt: true }));
 
@@ -279,6 +279,8 @@ const kind_DEFAULTED = /* @__PURE__ */ lazy(() => numberKind({}));
 const kind_SITE = /* @__PURE__ */ lazy(() => urlKind({ allowedDomains: ["example.com"], noTrailingSlash: true }));
 
 const kind_NEXT_PUBLIC_SITE = /* @__PURE__ */ lazy(() => urlKind({}));
+
+const kind_NEXT_PUBLIC_SITE_ = /* @__PURE__ */ lazy(() => urlKind({ get matches() { return (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")); } }));
 
 const kind_MIXED = /* @__PURE__ */ lazy(() => enumKind([1, "two", true] as const));
 
@@ -695,13 +697,13 @@ function parseDuration(value: unknown): number | undefined {
 }
 
 function durationKind(o: { readonly output?: unknown; readonly min?: unknown; readonly max?: unknown }): Kind<number> {
-  const unit = durationUnits[text(o.output)] ?? 1;
+  const unit = (): number => durationUnits[text(o.output)] ?? 1;
   const bound = (value: unknown): number | undefined => {
     const ms = parseDuration(value);
-    return ms === undefined ? undefined : ms / unit;
+    return ms === undefined ? undefined : ms / unit();
   };
   return {
-    coerce: (value) => (parseDuration(value) ?? bad("is not a duration")) / unit,
+    coerce: (value) => (parseDuration(value) ?? bad("is not a duration")) / unit(),
     check: (value) => {
       checkRange(value, bound(o.min), bound(o.max));
     },
@@ -730,13 +732,13 @@ function convertAll<T>(list: readonly unknown[], kind: Kind<T>): readonly T[] {
 }
 
 function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<readonly T[]> {
-  const separator = text(o.separator) || ",";
+  const separator = (): string => text(o.separator) || ",";
   return {
     coerce: (value) => {
       if (Array.isArray(value)) return convertAll(value as readonly unknown[], kind);
       const list = typeof value === "string" ? value.trim() : bad("is not a list");
       if (list === "") return undefined;
-      if (!list.startsWith("[")) return convertAll(list.split(separator).map((item) => item.trim()).filter((item) => item !== ""), kind);
+      if (!list.startsWith("[")) return convertAll(list.split(separator()).map((item) => item.trim()).filter((item) => item !== ""), kind);
       const parsed = parseJSON(list);
       return Array.isArray(parsed) ? convertAll(parsed as readonly unknown[], kind) : bad("is not a JSON array");
     },
@@ -745,7 +747,7 @@ function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<rea
       checkLength(value.length, "elements", o.isLength, o.minLength, o.maxLength);
       if (o.unique && new Set(value.map((item) => JSON.stringify(item))).size < value.length) bad("has an element twice");
       for (const item of value) {
-        if (!nested && o.format !== "json" && text(item).includes(separator)) bad("has the separator within an element");
+        if (!nested && o.format !== "json" && text(item).includes(separator())) bad("has the separator within an element");
         kind.check(item);
       }
     },
@@ -792,7 +794,7 @@ function recordKind<T>(kind: Kind<T>, key: Kind<unknown> | undefined, o: RecordO
 }
 
 /** A secret is masked in logs only when it is a text of three characters or more. */
-function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<T> {
+function secretKind<T>(kind: Kind<T>, condition: () => unknown, whole: boolean): Kind<T> {
   const visit = (value: unknown): void => {
     if (typeof value === "object" && value !== null) Object.values(value).forEach(visit);
     else if (typeof value === "string" && value !== "" && value.length < 3) bad("is too short for a secret");
@@ -802,7 +804,7 @@ function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<
     coerce: kind.coerce,
     check: (value) => {
       kind.check(value);
-      if (condition && (whole || typeof value === "string")) visit(value);
+      if (condition() && (whole || typeof value === "string")) visit(value);
     },
   };
 }

@@ -80,7 +80,7 @@ export const publicEnv: PublicEnv = /* @__PURE__ */ Object.freeze({
     return required("NODE_ENV", process.env.NODE_ENV ?? "development", kind_NODE_ENV());
   },
   get NEXT_PUBLIC_APP_URL() {
-    return required("NEXT_PUBLIC_APP_URL", process.env.NEXT_PUBLIC_APP_URL, urlKind({ noTrailingSlash: true, matches: (forEnv(ref_NODE_ENV(), "production") ? regex("^https://", "") : regex("^https?://", "")) }));
+    return required("NEXT_PUBLIC_APP_URL", process.env.NEXT_PUBLIC_APP_URL, kind_NEXT_PUBLIC_APP_URL());
   },
   get NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY() {
     return required("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", process.env.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY, kind_NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY());
@@ -139,15 +139,17 @@ const kind_TEST_DATABASE_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: reg
 
 const kind_REDIS_URL = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^rediss?://", "") }));
 
+const kind_NEXT_PUBLIC_APP_URL = /* @__PURE__ */ lazy(() => urlKind({ noTrailingSlash: true, get matches() { return (forEnv(ref_NODE_ENV(), "production") ? regex("^https://", "") : regex("^https?://", "")); } }));
+
 const kind_NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY = /* @__PURE__ */ lazy(() => stringKind({ matches: regex("^pk_(test|live)_[A-Za-z0-9+/_-]+={0,2}$", "") }));
 
-const kind_CLERK_SECRET_KEY = /* @__PURE__ */ lazy(() => secretKind(stringKind({ matches: regex("^sk_(test|live)_[A-Za-z0-9]+$", "") }), true, false));
+const kind_CLERK_SECRET_KEY = /* @__PURE__ */ lazy(() => secretKind(stringKind({ matches: regex("^sk_(test|live)_[A-Za-z0-9]+$", "") }), () => (true), false));
 
-const kind_CLERK_WEBHOOK_SECRET = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 20, startsWith: "whsec_" }), true, false));
+const kind_CLERK_WEBHOOK_SECRET = /* @__PURE__ */ lazy(() => secretKind(stringKind({ minLength: 20, startsWith: "whsec_" }), () => (true), false));
 
 const kind_SENTRY_DSN = /* @__PURE__ */ lazy(() => urlKind({ matches: regex("^https://[0-9a-f]+@", "") }));
 
-const kind_SENTRY_AUTH_TOKEN = /* @__PURE__ */ lazy(() => secretKind(stringKind({ startsWith: "sntrys_" }), true, false));
+const kind_SENTRY_AUTH_TOKEN = /* @__PURE__ */ lazy(() => secretKind(stringKind({ startsWith: "sntrys_" }), () => (true), false));
 
 /** What is wrong with a value, in words that do not hold it. */
 class Problem extends Error {}
@@ -348,7 +350,7 @@ function enumKind<T extends string | number | boolean>(members: readonly T[]): K
 }
 
 /** A secret is masked in logs only when it is a text of three characters or more. */
-function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<T> {
+function secretKind<T>(kind: Kind<T>, condition: () => unknown, whole: boolean): Kind<T> {
   const visit = (value: unknown): void => {
     if (typeof value === "object" && value !== null) Object.values(value).forEach(visit);
     else if (typeof value === "string" && value !== "" && value.length < 3) bad("is too short for a secret");
@@ -358,7 +360,7 @@ function secretKind<T>(kind: Kind<T>, condition: unknown, whole: boolean): Kind<
     coerce: kind.coerce,
     check: (value) => {
       kind.check(value);
-      if (condition && (whole || typeof value === "string")) visit(value);
+      if (condition() && (whole || typeof value === "string")) visit(value);
     },
   };
 }

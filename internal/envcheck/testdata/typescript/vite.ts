@@ -72,7 +72,7 @@ export const env: Env = /* @__PURE__ */ Object.freeze({
   },
   get VITE_API_URL() {
     if (inBrowser()) return publicEnv.VITE_API_URL;
-    return required("VITE_API_URL", bundled("VITE_API_URL", () => (import.meta as unknown as BundleMeta).env.VITE_API_URL), urlKind({ matches: (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")) }));
+    return required("VITE_API_URL", bundled("VITE_API_URL", () => (import.meta as unknown as BundleMeta).env.VITE_API_URL), kind_VITE_API_URL_());
   },
   get VITE_PAGE_SIZE() {
     return publicEnv.VITE_PAGE_SIZE;
@@ -100,6 +100,8 @@ function ref_APP_ENV(): unknown {
 const kind_APP_ENV = /* @__PURE__ */ lazy(() => enumKind(["dev", "prod"] as const));
 
 const kind_VITE_API_URL = /* @__PURE__ */ lazy(() => urlKind({}));
+
+const kind_VITE_API_URL_ = /* @__PURE__ */ lazy(() => urlKind({ get matches() { return (forEnv(ref_APP_ENV(), "prod") ? regex("^https://", "") : regex("^https?://", "")); } }));
 
 const kind_VITE_PAGE_SIZE = /* @__PURE__ */ lazy(() => numberKind({}));
 
@@ -346,13 +348,13 @@ function convertAll<T>(list: readonly unknown[], kind: Kind<T>): readonly T[] {
 }
 
 function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<readonly T[]> {
-  const separator = text(o.separator) || ",";
+  const separator = (): string => text(o.separator) || ",";
   return {
     coerce: (value) => {
       if (Array.isArray(value)) return convertAll(value as readonly unknown[], kind);
       const list = typeof value === "string" ? value.trim() : bad("is not a list");
       if (list === "") return undefined;
-      if (!list.startsWith("[")) return convertAll(list.split(separator).map((item) => item.trim()).filter((item) => item !== ""), kind);
+      if (!list.startsWith("[")) return convertAll(list.split(separator()).map((item) => item.trim()).filter((item) => item !== ""), kind);
       const parsed = parseJSON(list);
       return Array.isArray(parsed) ? convertAll(parsed as readonly unknown[], kind) : bad("is not a JSON array");
     },
@@ -361,7 +363,7 @@ function arrayKind<T>(kind: Kind<T>, o: ArrayOptions, nested: boolean): Kind<rea
       checkLength(value.length, "elements", o.isLength, o.minLength, o.maxLength);
       if (o.unique && new Set(value.map((item) => JSON.stringify(item))).size < value.length) bad("has an element twice");
       for (const item of value) {
-        if (!nested && o.format !== "json" && text(item).includes(separator)) bad("has the separator within an element");
+        if (!nested && o.format !== "json" && text(item).includes(separator())) bad("has the separator within an element");
         kind.check(item);
       }
     },
