@@ -84,6 +84,8 @@ type inferrer struct {
 	blocks              []draftBlock
 	scrub               []*scrubber       // by source
 	hidden              *strings.Replacer // takes every value that must not be shown out of a text; made when first needed
+	held                withheld          // values that must not be shown as another variable's; made when first needed
+	all                 []*draft          // of every source, also those whose variable is another's already
 	names               []bool            // by source: the file is a list of names
 	keys                map[string]bool
 	root                []string       // root decorators of the sources, as written
@@ -128,6 +130,7 @@ func (g *inferrer) read(n int, src InferSource) {
 		}
 		d := b.item
 		d.source = n
+		g.all = append(g.all, d)
 		if d.value != "" && !(src.Example && exampleFit(d.key, d.value)) {
 			scrub.hide(d.value)
 			scrub.hide(d.plain)

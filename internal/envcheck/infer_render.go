@@ -52,6 +52,7 @@ func mentions(marks []string, names ...string) bool {
 func (g *inferrer) decide() {
 	g.specs = map[string]*spec{}
 	base := g.defaults()
+	g.withhold(base)
 	for _, d := range drafts(g.blocks) {
 		src := g.sources[d.source]
 		v := d.value
@@ -66,10 +67,31 @@ func (g *inferrer) decide() {
 		case src.Example && (mentions(g.root, "currentEnv=$"+d.key) || d.key == g.envKey) && exampleFit(d.key, v) && spellExample(v) == v:
 			s.value = v // forEnv() cannot do without
 		}
-		if g.plain[d.key] == 0 && s.value == "" && g.mayShow(src, d, s.typ) {
+		if g.held.has(d.key, s.value) {
+			s.value = ""
+		}
+		if g.plain[d.key] == 0 && s.value == "" && g.mayShow(src, d, s.typ) && !g.held.has(d.key, d.value) {
 			s.example = spellExample(d.value)
 		}
 		g.specs[d.key] = s
+	}
+}
+
+// withhold collects the values that are not shown, of all variables of all sources: what
+// one key hides is not to be published as another's.
+func (g *inferrer) withhold(base *Schema) {
+	if g.held != nil {
+		return
+	}
+	g.held = withheld{}
+	for _, d := range g.all {
+		if d.value == "" || isPlaceholder(d.value, secretName(d.key)) {
+			continue
+		}
+		if !exampleFit(d.key, d.value) || !g.sources[d.source].Example && (secretName(d.key) || !cannotBeSecret(firstFit(base, d.key, d.value, 0))) {
+			g.held.add(d.key, d.value)
+			g.held.add(d.key, d.plain)
+		}
 	}
 }
 
@@ -251,7 +273,10 @@ func (g *inferrer) renderItem(b *bytes.Buffer, d *draft, base *Schema) {
 
 // leaks tells whether a decorator of the source holds what must not be shown.
 func (g *inferrer) leaks(source int, mark string) bool {
-	return !strings.HasPrefix(mark, "@docs") && g.scrubLine(source, mark) != mark
+	if strings.HasPrefix(mark, "@docs") { // a link may have a part that looks random
+		return g.hide(mark) != mark
+	}
+	return g.scrubLine(source, mark) != mark
 }
 
 // comment is a comment that may stand in a schema: with no secret in it, and nothing that would be read as more than text.
@@ -275,6 +300,11 @@ func (g *inferrer) comment(source int, lines []string) []string {
 }
 
 func (g *inferrer) scrubLine(source int, line string) string {
+	return g.scrub[source].line(g.hide(line))
+}
+
+// hide takes the values that are not shown out of a text.
+func (g *inferrer) hide(line string) string {
 	if g.hidden == nil { // a value of one file may stand in another's comment
 		var all, pairs []string
 		for _, s := range g.scrub {
@@ -282,9 +312,11 @@ func (g *inferrer) scrubLine(source int, line string) string {
 		}
 		slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) })
 		for _, h := range all {
-			pairs = append(pairs, h, scrubbed)
+			if len(h) >= minHidden {
+				pairs = append(pairs, h, scrubbed)
+			}
 		}
 		g.hidden = strings.NewReplacer(pairs...)
 	}
-	return g.scrub[source].line(g.hidden.Replace(line))
+	return g.held.words(g.hidden.Replace(line))
 }

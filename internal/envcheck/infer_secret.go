@@ -176,16 +176,90 @@ type scrubber struct {
 	hidden []string // values that were not taken over
 }
 
-// hide remembers a value that must not be shown, and what stands in it between quotes and in a URL.
+// hide remembers a value that must not be shown, and what stands in it.
 func (s *scrubber) hide(v string) {
-	if v = strings.TrimSpace(v); len(v) >= 6 {
-		s.hidden = append(s.hidden, v)
+	s.hidden = append(s.hidden, secretsIn(v)...)
+}
+
+// minHidden is how long a value has to be to be looked for within other texts. A shorter
+// one is too likely to stand there by chance, and has to be the whole of a value or word.
+const minHidden = 6
+
+// secretsIn are a value that must not be shown and the passwords within it: of a URL, as it
+// stands there and as it is meant, of a pair user:password, of Password=… in a connection string.
+func secretsIn(v string) []string {
+	v = strings.TrimSpace(v)
+	if v == "" || publicWord(v) {
+		return nil
 	}
-	if u, err := url.Parse(v); err == nil && u.User != nil {
-		if pass, _ := u.User.Password(); len(pass) >= 4 && !slices.Contains(weakPasswords, strings.ToLower(pass)) {
-			s.hidden = append(s.hidden, pass)
+	found := []string{v}
+	add := func(pass string) {
+		if len(pass) >= 4 && pass != v && !publicWord(pass) && !slices.Contains(weakPasswords, strings.ToLower(pass)) {
+			found = append(found, pass)
 		}
 	}
+	if u, err := url.Parse(v); err == nil && u.User != nil {
+		pass, _ := u.User.Password()
+		add(pass)
+		_, spelled, _ := strings.Cut(u.User.String(), ":")
+		add(spelled)
+		if before, _, ok := strings.Cut(v[strings.Index(v, "://")+1:], "@"); ok {
+			_, spelled, _ = strings.Cut(strings.TrimLeft(before, "/"), ":")
+			add(spelled)
+		}
+	}
+	if user, pass, ok := strings.Cut(v, ":"); ok && user != "" && !strings.ContainsAny(v, "/ \t") && !strings.Contains(pass, ":") && strings.Trim(pass, "0123456789") != "" {
+		add(pass)
+	}
+	for _, m := range secretParam().FindAllStringIndex(v, -1) {
+		pass := v[m[1]-1:]
+		if end := strings.IndexAny(pass, "&; \t"); end >= 0 {
+			pass = pass[:end]
+		}
+		add(pass)
+	}
+	return found
+}
+
+// publicWord tells that a text is no secret whatever it is the value of: a truth value,
+// a number of one digit, an environment, a log level.
+func publicWord(v string) bool {
+	return len(v) < 2 || slices.Contains(publicWords, strings.ToLower(v))
+}
+
+var publicWords = strings.Fields("true false yes no on off none null auto development production staging test debug info warn warning error localhost")
+
+// withheld says which values must not be shown as those of another variable either.
+type withheld map[string]map[string]bool // by value: whose it is
+
+func (w withheld) add(key, v string) {
+	for _, secret := range secretsIn(v) {
+		if w[secret] == nil {
+			w[secret] = map[string]bool{}
+		}
+		w[secret][key] = true
+	}
+}
+
+// has tells whether a text of a variable is, or holds, what another one's value must not show.
+func (w withheld) has(key, text string) bool {
+	for secret, owners := range w {
+		if (text == secret || len(secret) >= minHidden && strings.Contains(text, secret)) && (len(owners) > 1 || !owners[key]) {
+			return true
+		}
+	}
+	return false
+}
+
+// words takes the short ones out of a text, where they stand alone and are no word of a language.
+func (w withheld) words(line string) string {
+	return eachWord(line, func(word string) string {
+		core := strings.Trim(word, "\"'`()[]{}<>,;.:=#")
+		if w[core] == nil || len(core) < 3 || len(core) >= minHidden || strings.Trim(strings.ToLower(core), "abcdefghijklmnopqrstuvwxyz") == "" {
+			return word
+		}
+		return strings.Replace(word, core, scrubbed, 1)
+	})
 }
 
 const scrubbed = "(hidden)"
@@ -201,13 +275,18 @@ func (s *scrubber) line(line string) string {
 	if strings.Contains(line, "-----BEGIN") || strings.Contains(line, "-----END") {
 		return "# " + scrubbed
 	}
+	return eachWord(line, s.word)
+}
+
+// eachWord changes the words of a line, and none of the space between them.
+func eachWord(line string, change func(string) string) string {
 	var out strings.Builder
 	for len(line) > 0 {
 		end := strings.IndexAny(line, " \t")
 		if end < 0 {
 			end = len(line)
 		}
-		out.WriteString(s.word(line[:end]))
+		out.WriteString(change(line[:end]))
 		next := end
 		for next < len(line) && isBlank(line[next]) {
 			next++

@@ -101,6 +101,46 @@ func TestInferKeepsSecrets(t *testing.T) {
 	}
 }
 
+// What one key hides is not published as the value of another, as a part of it, as a
+// default, a decorator or a comment: a password that a person thought up looks like any word.
+func TestInferHidesAValueEverywhere(t *testing.T) {
+	tests := []struct{ name, text, hidden, shown string }{
+		{"another variable's value", "SMTP_PASS=Winter2024!\nADMIN=Winter2024!\n", "Winter2024", ""},
+		{"the other way round", "ADMIN=Winter2024!\nSMTP_PASS=Winter2024!\n", "Winter2024", ""},
+		{"a part of it", "SMTP_PASS=Winter2024!\nBASIC=jane:Winter2024!\nHOOK=https://a.example/?x=Winter2024!\n", "Winter2024", ""},
+		{"of a URL", "DATABASE_URL=postgres://app:Winter2024!@db.example.com/app\nADMIN=Winter2024!\n", "Winter2024", ""},
+		{"of a URL, as it is meant", "DATABASE_URL=postgres://app:Winter%232024@db.example.com/app\nADMIN='Winter#2024'\n", "2024", ""},
+		{"of a URL, as it is spelled", "DATABASE_URL=postgres://app:Winter%232024@db.example.com/app\nADMIN=Winter%232024\n", "2024", ""},
+		{"of a pair", "BASIC_AUTH=jane:Winter2024!\nADMIN=Winter2024!\n", "Winter2024", ""},
+		{"of a connection string", "CONN=Server=db;Password=Winter2024!;Port=1\nADMIN=Winter2024!\n", "Winter2024", ""},
+		{"a short one", "UNLOCK_PIN=4711\nDOOR=4711\n# it was 4711\nX=1\n", "4711", ""},
+		{"a short one that is a part of another by chance", "UNLOCK_PIN=471\nPORT=4711\n", "", "@example=4711"},
+		{"what tells nothing", "COOKIE_SECURE=true\nDEBUG=true\nAUTH=production\nSTAGE=production\n", "", "@example=true"},
+		{"a comment", "SMTP_PASS=Winter2024!\n# as for mail: Winter2024!\nADMIN=x\n", "Winter2024", ""},
+		{"a heading", "SMTP_PASS=Winter2024!\n# ---- Winter2024! ----\nADMIN=x\n", "Winter2024", ""},
+		{"a decorator", "SMTP_PASS=Winter2024!\n# @example=Winter2024!\nADMIN=\n", "Winter2024", ""},
+		{"a link", "SMTP_PASS=Winter2024!\n# @docs(https://jane:Winter2024!@wiki.example.com)\nADMIN=\n", "Winter2024", ""},
+		{"a default", "# @currentEnv=$STAGE\n# ---\n\nSTAGE=Winter2024\nSMTP_PASS=Winter2024\n", "Winter2024", ""},
+		{"nothing is hidden", "SMTP_USER=Winter2024!\nADMIN=Winter2024!\n", "", "Winter2024!"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			schema := string(infer(t, ".env.example", []byte(tt.text), nil).Schema)
+			if tt.hidden != "" && strings.Contains(schema, tt.hidden) || !strings.Contains(schema, tt.shown) {
+				t.Errorf("%s", schema)
+			}
+		})
+	}
+	// What a .env holds is hidden in the schema of an example too, and of both together.
+	r, err := InferSchema([]InferSource{{Name: ".env.example", Data: []byte("ADMIN=Winter2024!\nPORT=3000\n"), Example: true}, {Name: ".env", Data: []byte("NAME=Winter2024!\nPORT=3000\nAPI_PORT=3000\n")}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(r.Schema), "Winter2024") || strings.Count(string(r.Schema), "@example=3000") != 2 {
+		t.Errorf("%s", r.Schema)
+	}
+}
+
 // Of a .env, which holds real values, only what cannot be secret is taken over.
 func TestInferTakesFewValuesFromEnv(t *testing.T) {
 	src := "NAME=hunter2\nPORT=4123\nDEBUG=true\nLOG_LEVEL=warn\nPIN_PORT=9\nCODE=1234\nURL=https://intern.example.com\nMAIL=me@example.com\nSINCE=2024-01-02\n# pw: hunter3\n# NAME=hunter4\nLAST=1\n# hunter2 is the name\nEND=x1\n"
