@@ -66,6 +66,9 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range prepared.Notes {
+		a.io.Warn("%s", note)
+	}
 	progress.plan(t, prepared)
 	if a.global.DryRun {
 		return progress.planResult(t, prepared)

@@ -204,6 +204,31 @@ func databaseSpec(t target) *platform.DatabaseSpec {
 	}
 }
 
+// envComparison is what env diff and env push begin with.
+type envComparison struct {
+	target
+	in     envInput
+	engine *deploy.Engine
+	plan   *deploy.VariablePlan
+}
+
+// compareEnv reads the environment's files, which have to be there, and compares them
+// with its platform.
+func (a *app) compareEnv(ctx context.Context, command, platformName string, files []string) (c envComparison, err error) {
+	if c.target, err = a.target(command, platformName); err != nil {
+		return c, err
+	}
+	if c.in, err = a.envInput(ctx, c.target, files); err != nil {
+		return c, err
+	}
+	if !c.in.exists {
+		return c, errs.New(errs.Usage, "%s does not exist", strings.Join(c.in.paths, ", ")).
+			WithHint("name a file, or write one from what runs: opsctl env pull --out %s", c.in.paths[0])
+	}
+	c.engine, c.plan, err = a.variablePlan(ctx, c.target, c.in)
+	return c, err
+}
+
 // variablePlan compares the environment's files with the platform.
 func (a *app) variablePlan(ctx context.Context, t target, in envInput) (*deploy.Engine, *deploy.VariablePlan, error) {
 	engine, err := a.engine(ctx, t, func(e deploy.Event) {
@@ -225,7 +250,7 @@ func (in envInput) present(plan *deploy.VariablePlan, without []string) []string
 	names := slices.Collect(maps.Keys(in.rules.Plain))
 	names = append(names, "PORT")
 	for _, v := range plan.Variables {
-		if v.State == deploy.VariableManaged {
+		if v.Managed {
 			names = append(names, v.Name)
 		}
 	}

@@ -54,21 +54,11 @@ Exit status: 0 alike, 3 they differ or cannot be compared, 5 no such app.`,
 }
 
 func (a *app) envDiff(ctx context.Context, platformName string, files []string) error {
-	t, err := a.target("env diff", platformName)
+	c, err := a.compareEnv(ctx, "env diff", platformName, files)
 	if err != nil {
 		return err
 	}
-	in, err := a.envInput(ctx, t, files)
-	if err != nil {
-		return err
-	}
-	if !in.exists {
-		return noEnvFile(in)
-	}
-	_, plan, err := a.variablePlan(ctx, t, in)
-	if err != nil {
-		return err
-	}
+	t, in, plan := c.target, c.in, c.plan
 	differ := plan.Select(deploy.Variable.Differs)
 	if a.global.JSON {
 		variables := plan.Variables
@@ -89,16 +79,11 @@ func (a *app) envDiff(ctx context.Context, platformName string, files []string) 
 	return err
 }
 
-func noEnvFile(in envInput) error {
-	return errs.New(errs.Usage, "%s does not exist", strings.Join(in.paths, ", ")).
-		WithHint("name a file, or write one from what runs: opsctl env pull --out %s", in.paths[0])
-}
-
 // printVariables is the table of what differs, and of what has something to be said.
 func (a *app) printVariables(all []deploy.Variable) {
 	marks := map[deploy.VariableState]string{
 		deploy.VariableAdd: ui.Green("+"), deploy.VariableChange: ui.Yellow("~"), deploy.VariableUnknown: ui.Yellow("?"), deploy.VariableOnly: ui.Red("-"),
-		deploy.VariableMissing: ui.Red("!"), deploy.VariableInvalid: ui.Red("!"), deploy.VariableSame: ui.Faint("="), deploy.VariableManaged: ui.Faint("="), deploy.VariableSkipped: ui.Faint("·"),
+		deploy.VariableMissing: ui.Red("!"), deploy.VariableInvalid: ui.Red("!"), deploy.VariableSame: ui.Faint("="), deploy.VariableSkipped: ui.Faint("·"),
 	}
 	var rows [][]string
 	for _, v := range all {
@@ -138,13 +123,16 @@ func variableMeaning(s deploy.VariableState) string {
 
 // diffSummary is the last line, and what to do about what it says.
 func (a *app) diffSummary(t target, in envInput, plan *deploy.VariablePlan) error {
-	count := map[deploy.VariableState]int{}
+	count, managed := map[deploy.VariableState]int{}, 0
 	for _, v := range plan.Variables {
 		count[v.State]++
+		if v.Managed && v.Differs() {
+			managed++
+		}
 	}
 	differ := len(plan.Select(deploy.Variable.Differs))
 	scope := fmt.Sprintf("%s, %s, %s on %s", t.name, strings.Join(in.paths, ", "), t.env.App, t.env.Platform)
-	alike := count[deploy.VariableSame] + count[deploy.VariableManaged]
+	alike := count[deploy.VariableSame]
 	if differ == 0 {
 		_, err := fmt.Fprintf(a.io.Out, "%s alike: %s (%s)\n", ui.OK, ui.Count(int64(alike), "variable"), scope)
 		return err
@@ -161,7 +149,10 @@ func (a *app) diffSummary(t target, in envInput, plan *deploy.VariablePlan) erro
 	if a.global.Quiet {
 		return err
 	}
-	if unknown > 0 {
+	if managed > 0 {
+		fmt.Fprintf(a.io.Err, "%s what is of the managed database is set by opsctl deploy, and by no push\n", ui.Cyan("hint:"))
+	}
+	if len(plan.Select(func(v deploy.Variable) bool { return v.State == deploy.VariableUnknown && v.Pushes() })) > 0 {
 		fmt.Fprintf(a.io.Err, "%s %s gives no value back for what was set from elsewhere. To settle it: opsctl env push sets the file's\n"+
 			"      values, and knows them from then on; opsctl env pull --out FILE reads those that run, to compare them here\n", ui.Cyan("hint:"), t.env.Platform)
 	}

@@ -125,7 +125,7 @@ func (a *app) mayPull(o envPullOptions) error {
 		switch {
 		case a.global.JSON:
 			return errs.New(errs.Usage, "--json says what was written to a file, and --out - writes the file itself").WithHint("take one of them")
-		case term.IsTerminal(int(os.Stdout.Fd())) && !o.reveal:
+		case a.onTerminal() && !o.reveal:
 			return errs.New(errs.Usage, "the values of secrets would be shown on this terminal").WithHint("write them to a file with --out FILE, pipe them on, or say --reveal")
 		}
 		return nil
@@ -144,6 +144,14 @@ func (a *app) mayPull(o envPullOptions) error {
 	return nil
 }
 
+// onTerminal tells whether what goes to stdout is shown, also by a terminal that CI or
+// TERM says to leave plain.
+func (a *app) onTerminal() bool {
+	out, _ := a.io.Raw()
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 func outExists(path string) error {
 	return errs.New(errs.Conflict, "%s exists, and is left as it is", path).WithHint("write another file with --out, or replace this one with --force")
 }
@@ -152,13 +160,17 @@ func (a *app) writePulled(ctx context.Context, o envPullOptions, text []byte, r 
 	switch {
 	case len(r.Written)+len(r.Left) == 0:
 		a.io.Warn("%s has no variables; nothing was written", r.App)
-	case len(r.Written) == 0:
-		return errs.Wrap(pulledPartly(r), errs.Failure, "nothing was written").WithHint("%s", errs.HintOf(pulledPartly(r)))
+	case len(r.Written) == 0: // a file without a variable is none
+		if o.out == stdoutName {
+			return pulledPartly(r)
+		}
+		r.File = ""
 	case o.out == stdoutName:
 		if a.global.DryRun {
 			break
 		}
-		if _, err := a.io.Out.Write(text); err != nil {
+		out, _ := a.io.Raw() // byte for byte: no escape code of a value is taken for one of ours
+		if _, err := out.Write(text); err != nil {
 			return err
 		}
 		return pulledPartly(r)
@@ -241,5 +253,9 @@ func pulledPartly(r envPullReport) error {
 	if len(names) > 1 {
 		verb = "were"
 	}
-	return errs.New(errs.Partial, "%s %s left out", joinWords(names), verb).WithHint("%s", strings.Join(why, "\n"))
+	nothing := ""
+	if len(r.Written) == 0 {
+		nothing = "nothing was written: "
+	}
+	return errs.New(errs.Partial, "%s%s %s left out", nothing, joinWords(names), verb).WithHint("%s", strings.Join(why, "\n"))
 }

@@ -63,23 +63,13 @@ app, 6 a deploy is running, 9 it is not known what the platform took.`,
 }
 
 func (a *app) envPush(ctx context.Context, o envPushOptions, files []string) error {
-	t, err := a.target("env push", o.platform)
+	c, err := a.compareEnv(ctx, "env push", o.platform, files)
 	if err != nil {
 		return err
 	}
-	in, err := a.envInput(ctx, t, files)
-	if err != nil {
-		return err
-	}
-	if !in.exists {
-		return noEnvFile(in)
-	}
+	t, in, plan := c.target, c.in, c.plan
 	if o.prune && len(in.filled()) == 0 {
 		return errs.New(errs.Usage, "%s sets no variable: --prune would unset all that the app has", joinWords(in.paths)).WithHint("name the file that has them")
-	}
-	engine, plan, err := a.variablePlan(ctx, t, in)
-	if err != nil {
-		return err
 	}
 	set, prune := namesOf(plan.Select(deploy.Variable.Pushes)), []string{}
 	if o.prune {
@@ -95,7 +85,7 @@ func (a *app) envPush(ctx context.Context, o envPushOptions, files []string) err
 	}
 	report := envPushReport{
 		Schema: "opsctl.env.push/v1", App: t.env.App, Platform: t.env.Platform, Env: t.name, DryRun: a.global.DryRun,
-		Set: set, Unset: prune, Warnings: a.pushWarnings(ctx, t, in, set),
+		Set: set, Unset: prune, Warnings: a.pushWarnings(ctx, t, in, plan, set),
 	}
 	a.showPush(t, in, plan, report)
 	if a.global.DryRun || len(set)+len(prune) == 0 {
@@ -104,7 +94,7 @@ func (a *app) envPush(ctx context.Context, o envPushOptions, files []string) err
 	if ok, err := a.confirm(ctx, pushQuestion(t, set, prune)); err != nil || !ok {
 		return err
 	}
-	done, err := engine.PushVariables(ctx, plan, prune)
+	done, err := c.engine.PushVariables(ctx, plan, prune)
 	if err != nil {
 		return err
 	}
@@ -137,6 +127,7 @@ func (a *app) showPush(t target, in envInput, plan *deploy.VariablePlan, r envPu
 	fmt.Fprintf(w, "%s to %s on %s (%s)\n", strings.Join(in.paths, ", "), ui.Bold(t.env.App), t.env.Platform, t.name)
 	for _, v := range plan.Variables {
 		switch {
+		case v.Managed:
 		case v.State == deploy.VariableAdd:
 			fmt.Fprintf(w, "  %s %s\n", ui.Green("+"), v.Name)
 		case v.State == deploy.VariableChange:

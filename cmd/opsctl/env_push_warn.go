@@ -14,6 +14,7 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
+	"github.com/opsctl/opsctl/internal/deploy"
 	"github.com/opsctl/opsctl/internal/envcheck"
 )
 
@@ -21,8 +22,13 @@ import (
 var expands = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{?[A-Za-z0-9_]`) })
 
 // pushWarnings are about values that will not arrive in the app as they are sent.
-func (a *app) pushWarnings(ctx context.Context, t target, in envInput, set []string) []string {
+func (a *app) pushWarnings(ctx context.Context, t target, in envInput, plan *deploy.VariablePlan, set []string) []string {
 	warnings := []string{}
+	for _, v := range plan.Variables {
+		if _, inFile := in.wanted.Secrets[v.Name]; inFile && v.Managed {
+			warnings = append(warnings, fmt.Sprintf("%s is not sent: %s", v.Name, v.Reason))
+		}
+	}
 	var public []string
 	for _, name := range set {
 		if envcheck.IsPublicName(name) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -27,8 +26,9 @@ type run struct {
 	url      string
 	began    time.Time
 	rolling  bool     // instances have been touched
+	renewed  bool     // of a deploy that failed: an instance was made anew, and so has got what waited for that
 	migrated bool     // the release command has run
-	staged   []string // secrets that were staged
+	staged   []string // secrets that were staged by this run
 	kept     []string
 	secrets  errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
 }
@@ -59,6 +59,11 @@ func (r *run) alone(ctx context.Context, work func(context.Context) (Outcome, er
 		return Result{}, err
 	}
 	defer local.release()
+	if r.p.prints != nil { // a rollback has none: it sets nothing
+		if err := r.p.prints.Reload(); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := r.begin(); err != nil {
 		return Result{}, err
 	}
@@ -151,7 +156,7 @@ func (r *run) closeCutOff(ctx context.Context) {
 // stillAsPlanned refuses to go on when somebody else deployed between the plan
 // and the lock: the plan, and the release to return to, would be wrong.
 func (r *run) stillAsPlanned(ctx context.Context) error {
-	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
+	state, err := r.look(ctx, r.p.Request.App.Name, r.p.prints)
 	if errs.CodeOf(err) == errs.NotFound && r.p.Observed.State == nil {
 		return nil
 	}
@@ -168,7 +173,7 @@ func (r *run) stillAsPlanned(ctx context.Context) error {
 		return errs.New(errs.Conflict, "%q was changed since it was planned: release %d, now %d", r.p.Request.App.Name, was, is).
 			WithHint("run the same command again")
 	}
-	return nil
+	return asFound(r.p.platformSecrets(), state.Secrets)
 }
 
 // do runs one step and tells the journal and the listener.
@@ -212,8 +217,8 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 	defer cancel()
 	interrupted := ctx.Err() != nil
 	r.closeLedger(undo, cause, interrupted)
-	r.noteKept()
 	if !r.rolling {
+		r.noteKept()
 		if interrupted {
 			return Interrupted, errs.Wrap(cause, errs.Interrupted, "the deploy stopped before any instance was changed")
 		}
@@ -224,12 +229,11 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 		r.emit("undo", Warned, "interrupted: the version before is being put back; a second Ctrl-C abandons that", 0)
 	}
 	outcome, undone, err := r.undo(undo)
+	r.renewed = r.p.restorable && r.anyRenewed(undo)
+	r.noteKept()
 	if err != nil {
 		e := errs.Wrap(errors.Join(cause, err), errs.Partial, "deploy failed, and putting the previous version back failed too")
 		next := "look at: opsctl status\nthen run the same deploy with an image that works, or: opsctl rollback"
-		if len(r.staged) > 0 {
-			next = "look at: opsctl status\nput the old values of " + strings.Join(r.staged, ", ") + " back into the environment's file, and deploy the image that ran"
-		}
 		return FailedRun, e.WithHint("%s", r.hint(cause, next))
 	}
 	code := errs.RolledBack
@@ -292,68 +296,6 @@ func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
 	if err := r.Platform.EndRelease(ctx, r.p.Request.App.Name, r.release, status); err != nil {
 		r.emit("ledger", Warned, r.redact(err.Error()), 0)
 	}
-}
-
-// noteKept collects what stays whatever happens.
-func (r *run) noteKept() {
-	if r.migrated {
-		r.kept = append(r.kept, "the database, as the release command left it")
-	}
-	if len(r.staged) > 0 {
-		r.kept = append(r.kept, "the new values of "+strings.Join(r.staged, ", ")+" (platforms do not give back old ones)")
-	}
-	for _, k := range r.kept {
-		r.emit("undo", Kept, k, 0)
-	}
-}
-
-func (r *run) stillRunning() string {
-	if !r.p.restorable {
-		return ""
-	}
-	return r.previousName() + " runs on as before"
-}
-
-// previousName is the release to return to, for people.
-func (r *run) previousName() string {
-	if r.p.previous == 0 {
-		return "what ran before"
-	}
-	return fmt.Sprintf("release %d", r.p.previous)
-}
-
-// hint joins the cause's own hint, what was kept, and what to do about it.
-func (r *run) hint(cause error, first string) string {
-	parts := []string{}
-	for _, s := range []string{first, errs.HintOf(cause)} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	if len(r.kept) > 0 {
-		parts = append(parts, "not undone: "+strings.Join(r.kept, "; "))
-	}
-	if r.migrated && r.p.restorable && r.p.secrets[DirectURL]+r.p.secrets[PooledURL] != "" {
-		parts = append(parts, "if the old version cannot work with that database: opsctl backup list, then\n"+
-			"  opsctl backup restore ID --into "+r.databaseVar()+" --confirm "+r.databaseName())
-	}
-	return strings.Join(parts, "\n")
-}
-
-// databaseVar is the variable with the URL that a restore of the app's database needs.
-func (r *run) databaseVar() string {
-	if r.p.secrets[DirectURL] != "" {
-		return DirectURL
-	}
-	return PooledURL
-}
-
-func (r *run) databaseName() string {
-	u, err := url.Parse(r.p.secrets[r.databaseVar()])
-	if err != nil || strings.Trim(u.Path, "/") == "" {
-		return "DATABASE"
-	}
-	return strings.Trim(u.Path, "/")
 }
 
 func (r *run) result(o Outcome) Result {

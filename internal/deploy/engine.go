@@ -61,8 +61,9 @@ type Prepared struct {
 	Observed Observed
 	Image    platform.Image // resolved; only the reference when the app does not exist yet or the image is to be built
 	Changes  []Change
-	CutOff   *Run // an earlier run on this machine that was killed
-	Running  *Run // a run on this machine that is going on: Apply will refuse
+	Notes    []string // what of the request is not done, and why
+	CutOff   *Run     // an earlier run on this machine that was killed
+	Running  *Run     // a run on this machine that is going on: Apply will refuse
 
 	restorable bool // instances ran, so there is something to put back
 	previous   int  // release to put back on failure; 0 is what ran before opsctl

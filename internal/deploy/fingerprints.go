@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/opsctl/opsctl/internal/platform"
 )
@@ -24,86 +25,108 @@ type Fingerprints struct {
 	data fingerprintFile
 }
 
+// fingerprintFile is what is on disk. Unset are secrets that were unset from here and
+// that instances may still have: a platform lists what stands, so of all that waits for
+// a roll-out this alone cannot be seen there.
 type fingerprintFile struct {
 	Key     []byte                 `json:"key"`
 	Secrets map[string]fingerprint `json:"secrets"`
-	Unset   []string               `json:"unset,omitempty"` // unset here, and instances may still have them
+	Unset   []string               `json:"unset,omitempty"`
 }
 
 type fingerprint struct {
 	MAC    []byte `json:"mac"`
-	Digest string `json:"digest"`           // the platform's
-	Staged bool   `json:"staged,omitempty"` // set, but by a deploy that was not finished
+	Digest string `json:"digest"` // the platform's
 }
 
 // OpenFingerprints reads the fingerprints of an app in dir; a missing or
 // unreadable file only means that nothing can be compared.
 func OpenFingerprints(dir string) (*Fingerprints, error) {
-	f := &Fingerprints{path: filepath.Join(dir, "secrets.json")}
-	src, err := os.ReadFile(f.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("read the fingerprints of secrets: %w", err)
-	default:
-		_ = json.Unmarshal(src, &f.data)
+	f := &Fingerprints{path: filepath.Join(dir, "secrets.json"), data: fingerprintFile{Key: make([]byte, 32), Secrets: map[string]fingerprint{}}}
+	if _, err := rand.Read(f.data.Key); err != nil {
+		return nil, err
 	}
-	if len(f.data.Key) == 0 {
-		f.data = fingerprintFile{Key: make([]byte, 32)}
-		if _, err := rand.Read(f.data.Key); err != nil {
-			return nil, err
-		}
-	}
-	if f.data.Secrets == nil {
-		f.data.Secrets = map[string]fingerprint{}
-	}
-	return f, nil
+	return f, f.Reload()
 }
 
-// Compare says how wanted values stand against the secrets that the platform has.
-func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret) map[string]SecretChange {
-	digests, values := map[string]string{}, map[string]*string{}
-	for _, s := range have {
-		digests[s.Name], values[s.Name] = s.Digest, s.Value
+// Reload reads the file again, which another run may have written since: whoever
+// changes it does so under the machine's lock. What was read before stays when there is none.
+func (f *Fingerprints) Reload() error {
+	src, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
+	if err != nil {
+		return fmt.Errorf("read the fingerprints of secrets: %w", err)
+	}
+	var data fingerprintFile
+	if json.Unmarshal(src, &data) != nil || len(data.Key) == 0 {
+		return nil
+	}
+	if data.Secrets == nil {
+		data.Secrets = map[string]fingerprint{}
+	}
+	f.data = data
+	return nil
+}
+
+// Compare says how wanted values stand against the secrets that the platform has. A
+// secret that waits for a roll-out is in the answer also when nobody here wants it.
+func (f *Fingerprints) Compare(wanted map[string]string, have []platform.Secret) map[string]SecretChange {
 	out := map[string]SecretChange{}
-	for name, value := range wanted {
-		digest, set := digests[name]
-		known, ours := f.data.Secrets[name]
+	for name := range wanted {
+		out[name] = SecretNew
+	}
+	for _, s := range have {
+		value, asked := wanted[s.Name]
+		known := f.known(s)
 		switch {
-		case !set:
-			out[name] = SecretNew
-		case values[name] != nil && *values[name] == value:
-			out[name] = SecretSame
-			if ours && known.Staged && hmac.Equal(known.MAC, f.mac(name, value)) {
-				out[name] = SecretStaged
-			}
-		case values[name] != nil:
-			out[name] = SecretChanged
-		case !ours || known.Digest != digest:
-			out[name] = SecretUnknown
-		case !hmac.Equal(known.MAC, f.mac(name, value)):
-			out[name] = SecretChanged
-		case known.Staged:
-			out[name] = SecretStaged
-		default:
-			out[name] = SecretSame
+		case asked && known == nil:
+			out[s.Name] = SecretUnknown
+		case asked && !hmac.Equal(known, f.mac(s.Name, value)):
+			out[s.Name] = SecretChanged
+		case s.Pending:
+			out[s.Name] = SecretPending
+		case asked:
+			out[s.Name] = SecretSame
 		}
 	}
 	return out
 }
 
-// Save remembers values with the platform's digests of them: as running now, or
-// as staged only, while the deploy that brings them to the app is not finished.
-func (f *Fingerprints) Save(values map[string]string, have []platform.Secret, staged bool) error {
+// known is the hash of the value that the platform has; nil when nobody here knows it.
+func (f *Fingerprints) known(s platform.Secret) []byte {
+	if text, ok := strings.CutPrefix(s.Digest, ownDigest); ok {
+		mac, _ := hex.DecodeString(text)
+		return mac
+	}
+	if ours, ok := f.data.Secrets[s.Name]; ok && ours.Digest == s.Digest && s.Digest != "" {
+		return ours.MAC
+	}
+	return nil
+}
+
+// ownDigest begins the digests that are made here, of the values that a platform gives back.
+const ownDigest = "hmac-sha256:"
+
+// digest is what stands for the digest of a value that can be read.
+func (f *Fingerprints) digest(name, value string) string {
+	return ownDigest + hex.EncodeToString(f.mac(name, value))
+}
+
+// Save remembers values with the platform's digests of them.
+func (f *Fingerprints) Save(values map[string]string, have []platform.Secret) error {
 	for _, s := range have {
 		if value, ok := values[s.Name]; ok {
-			f.data.Secrets[s.Name] = fingerprint{MAC: f.mac(s.Name, value), Digest: s.Digest, Staged: staged}
+			f.data.Secrets[s.Name] = fingerprint{MAC: f.mac(s.Name, value), Digest: s.Digest}
 		}
 	}
-	if !staged {
-		f.data.Unset = nil // the instances were made anew
-	}
+	return f.write()
+}
+
+// Renewed remembers that every instance was made anew.
+func (f *Fingerprints) Renewed() error {
+	f.data.Unset = nil
 	return f.write()
 }
 
@@ -139,20 +162,10 @@ func (f *Fingerprints) write() error {
 }
 
 // there is the short form of the value that the platform has, where it is known.
-func (f *Fingerprints) there(s platform.Secret) string {
-	known, ours := f.data.Secrets[s.Name]
-	switch {
-	case s.Value != nil:
-		return short(f.mac(s.Name, *s.Value))
-	case ours && known.Digest == s.Digest:
-		return short(known.MAC)
-	default:
-		return ""
-	}
-}
+func (f *Fingerprints) there(s platform.Secret) string { return short(f.known(s)) }
 
 // short is a hash for people.
-func short(mac []byte) string { return hex.EncodeToString(mac[:4]) }
+func short(mac []byte) string { return hex.EncodeToString(mac[:min(4, len(mac))]) }
 
 func (f *Fingerprints) mac(name, value string) []byte {
 	h := hmac.New(sha256.New, f.data.Key)

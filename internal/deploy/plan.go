@@ -19,7 +19,7 @@ type Desired struct {
 	Release  platform.Release
 	Command  []string                // the release command; empty for none
 	Postgres *platform.DatabaseSpec  // nil when the app has no managed database
-	Secrets  map[string]SecretChange // how they stand, by name
+	Secrets  map[string]SecretChange // how they stand, by name; also those that wait for a roll-out and that nobody here wants
 	Unset    []string                // secrets that were unset, and that instances may still have
 }
 
@@ -33,7 +33,7 @@ const (
 	SecretNew     SecretChange = "new"
 	SecretChanged SecretChange = "changed"
 	SecretUnknown SecretChange = "unknown"
-	SecretStaged  SecretChange = "staged" // set, by env push or a deploy that was not finished: no instance has it yet
+	SecretPending SecretChange = "pending" // set, by env push or a deploy that was not finished: an instance has yet to get it
 )
 
 // Observed is what runs.
@@ -117,8 +117,8 @@ func planSecrets(secrets map[string]SecretChange) []Change {
 			changes = append(changes, Change{Action: Create, Object: "secret", Name: name})
 		case SecretChanged:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "its value changed"})
-		case SecretStaged:
-			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it is set, and no instance has it yet"})
+		case SecretPending:
+			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it is set, and not every instance has it yet"})
 		case SecretUnknown:
 			changes = append(changes, Change{Action: Update, Object: "secret", Name: name, Reason: "it was not set from this machine, so it cannot be compared"})
 		}

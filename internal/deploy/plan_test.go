@@ -105,10 +105,7 @@ func TestFingerprints(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := []platform.Secret{{Name: "A", Digest: "d1"}, {Name: "B", Digest: "d2"}}
-	if err := f.Save(map[string]string{"A": "one"}, have, false); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Save(map[string]string{"S": "one"}, []platform.Secret{{Name: "S", Digest: "d3"}}, true); err != nil {
+	if err := f.Save(map[string]string{"A": "one"}, have); err != nil {
 		t.Fatal(err)
 	}
 	f, err = OpenFingerprints(dir) // what is on disk counts
@@ -126,17 +123,22 @@ func TestFingerprints(t *testing.T) {
 		{"B", "x", have, SecretUnknown},
 		{"C", "x", have, SecretNew},
 		{"A", "one", nil, SecretNew},
-		{"S", "one", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretStaged},
-		{"S", "two", []platform.Secret{{Name: "S", Digest: "d3"}}, SecretChanged},
-		// A platform that gives values back needs no fingerprints.
-		{"V", "one", []platform.Secret{{Name: "V", Value: new("one")}}, SecretSame},
-		{"V", "two", []platform.Secret{{Name: "V", Value: new("one")}}, SecretChanged},
-		{"A", "one", []platform.Secret{{Name: "A", Digest: "set elsewhere", Value: new("one")}}, SecretSame},
-		{"S", "one", []platform.Secret{{Name: "S", Value: new("one")}}, SecretStaged},
+		// Whoever set it, it waits for a roll-out.
+		{"A", "one", []platform.Secret{{Name: "A", Digest: "d1", Pending: true}}, SecretPending},
+		{"A", "two", []platform.Secret{{Name: "A", Digest: "d1", Pending: true}}, SecretChanged},
+		{"A", "one", []platform.Secret{{Name: "A", Digest: "set elsewhere", Pending: true}}, SecretUnknown},
+		// A platform that gives values back needs no memory; a sealed value nobody knows.
+		{"V", "one", []platform.Secret{{Name: "V", Digest: f.digest("V", "one")}}, SecretSame},
+		{"V", "two", []platform.Secret{{Name: "V", Digest: f.digest("V", "one")}}, SecretChanged},
+		{"V", "one", []platform.Secret{{Name: "V"}}, SecretUnknown},
 	}
 	for _, tt := range tests {
 		if got := f.Compare(map[string]string{tt.name: tt.value}, tt.have)[tt.name]; got != tt.want {
 			t.Errorf("%s=%s against %v: %s, want %s", tt.name, tt.value, tt.have, got, tt.want)
 		}
+	}
+	others := f.Compare(nil, []platform.Secret{{Name: "P", Digest: "x", Pending: true}, {Name: "Q", Digest: "y"}})
+	if len(others) != 1 || others["P"] != SecretPending {
+		t.Errorf("of what nobody here wants: %v, want the one that waits", others)
 	}
 }

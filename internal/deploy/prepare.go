@@ -48,6 +48,9 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 		return nil, errs.New(errs.Usage, "%q runs in %s, and opsctl.yaml wants %s: this version of opsctl does not move an app", req.App.Name, s.Current.Region, want.Region).
 			WithHint("set region: %s back, or make a new app for %s by another `app` name", s.Current.Region, want.Region)
 	}
+	if _, direct := req.Secrets[DirectURL]; direct && p.Request.Postgres != nil {
+		p.Notes = append(p.Notes, DirectURL+" is the managed database's: "+directAlone)
+	}
 	p.desired = Desired{
 		App: req.App.Name, Release: want, Command: req.Command, Postgres: p.Request.Postgres,
 		Secrets: p.prints.Compare(p.secrets, p.platformSecrets()),
@@ -85,7 +88,7 @@ func (e *Engine) observe(ctx context.Context, p *Prepared) error {
 	if p.secrets == nil {
 		p.secrets = map[string]string{}
 	}
-	state, err := e.Platform.Observe(ctx, req.App.Name)
+	state, err := e.look(ctx, req.App.Name, p.prints)
 	switch {
 	case errs.CodeOf(err) == errs.NotFound:
 		if req.Postgres != nil { // not known yet, but what they will be called is

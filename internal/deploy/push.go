@@ -34,12 +34,19 @@ func (e *Engine) PushVariables(ctx context.Context, p *VariablePlan, prune []str
 		return done, err
 	}
 	defer local.release()
+	if err := p.prints.Reload(); err != nil {
+		return done, err
+	}
 	lease, err := e.Platform.Lock(ctx, p.App, e.Holder+" (env push)")
 	if err != nil {
 		return done, err
 	}
 	defer e.releaseLease(ctx, lease)
-	if err := e.asCompared(ctx, p); err != nil {
+	now, err := e.look(ctx, p.App, p.prints)
+	if err != nil {
+		return done, err
+	}
+	if err := asFound(p.State.Secrets, now.Secrets); err != nil {
 		return done, err
 	}
 	if err := e.Platform.StageSecrets(ctx, p.App, changes); err != nil {
@@ -60,7 +67,7 @@ func (e *Engine) PushVariables(ctx context.Context, p *VariablePlan, prune []str
 	}
 	slices.Sort(done.Set)
 	slices.Sort(done.Unset)
-	if err := errors.Join(p.prints.Save(values, state.Secrets, true), p.prints.Forget(done.Unset)); err != nil {
+	if err := errors.Join(p.prints.Save(values, state.Secrets), p.prints.Forget(done.Unset)); err != nil {
 		return done, errs.Wrap(err, errs.Partial, "the values are set, and this machine could not remember them").
 			WithHint("the next comparison calls them unknown; nothing else is lost")
 	}
@@ -98,44 +105,11 @@ func (e *Engine) releaseLease(ctx context.Context, lease platform.Lease) {
 	}
 }
 
-// asCompared refuses to go on when the secrets were changed since they were compared.
-func (e *Engine) asCompared(ctx context.Context, p *VariablePlan) error {
-	state, err := e.Platform.Observe(ctx, p.App)
-	if err != nil {
-		return err
-	}
-	if names := changedDigests(p.State.Secrets, state.Secrets); len(names) > 0 {
-		return errs.New(errs.Conflict, "somebody else changed %s since it was compared", strings.Join(names, ", ")).
-			WithHint("run the same command again")
-	}
-	return nil
-}
-
-// changedDigests are the names that are new, gone, or have another digest.
-func changedDigests(before, after []platform.Secret) []string {
-	digests := map[string]string{}
-	for _, s := range before {
-		digests[s.Name] = s.Digest
-	}
-	var names []string
-	for _, s := range after {
-		if was, had := digests[s.Name]; !had || was != s.Digest {
-			names = append(names, s.Name)
-		}
-		delete(digests, s.Name)
-	}
-	for name := range digests {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // shows reads back until the platform shows what it was asked for; it may take a
 // moment until every part of its API does.
 func (e *Engine) shows(ctx context.Context, p *VariablePlan, changes map[string]*string) (*platform.State, error) {
 	for try := 1; ; try++ {
-		state, err := e.Platform.Observe(ctx, p.App)
+		state, err := e.look(ctx, p.App, p.prints)
 		if err != nil {
 			return nil, err
 		}
@@ -164,14 +138,14 @@ func (e *Engine) shows(ctx context.Context, p *VariablePlan, changes map[string]
 // unanswered looks at what became of a request that failed, or whose answer was
 // lost: the values cannot be seen, so it says what moved and counts nothing as done.
 func (e *Engine) unanswered(ctx context.Context, p *VariablePlan, changes map[string]*string, cause error) error {
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTimeout)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTimeout)
 	defer cancel()
 	code := errs.CodeOf(cause)
 	if ctx.Err() != nil {
 		code = errs.Interrupted
 	}
 	again := "run the same command again: it sets all of them once more"
-	state, err := e.Platform.Observe(look, p.App)
+	state, err := e.look(asking, p.App, p.prints)
 	if err != nil {
 		if code != errs.Interrupted {
 			code = errs.Partial

@@ -127,7 +127,7 @@ func (r *run) openRelease(ctx context.Context) (string, error) {
 func (r *run) changedSecrets() []string {
 	var names []string
 	for name, change := range r.p.prints.Compare(r.p.secrets, r.p.platformSecrets()) {
-		if change != SecretSame && change != SecretStaged {
+		if change != SecretSame && change != SecretPending {
 			names = append(names, name)
 		}
 	}
@@ -156,7 +156,7 @@ func (r *run) stageSecrets(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.staged = names
-	r.remember(ctx, true)
+	r.remember(ctx)
 	return strings.Join(names, ", "), nil
 }
 
@@ -207,27 +207,26 @@ func (r *run) mark(ctx context.Context) (string, error) {
 	if err := r.Platform.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
 		r.emit("mark", Warned, r.redact(err.Error()), 0)
 	}
-	r.remember(ctx, false)
+	if err := r.p.prints.Renewed(); err != nil {
+		r.emit("secrets", Warned, r.redact(err.Error()), 0)
+	}
+	if state, err := r.Platform.Observe(ctx, app); err == nil {
+		r.url = state.URL
+	}
 	return fmt.Sprintf("release %d is complete", r.release.Version), nil
 }
 
-// remember keeps the fingerprints of the secrets. Without them the next
-// comparison only knows less, so a failure is no reason to stop.
-func (r *run) remember(ctx context.Context, staged bool) {
-	state, err := r.Platform.Observe(ctx, r.p.Request.App.Name)
+// remember keeps the fingerprints of the secrets that this run has just set: what
+// somebody else sets later is not ours. Without them the next comparison only knows
+// less, so a failure is no reason to stop.
+func (r *run) remember(ctx context.Context) {
+	state, err := r.look(ctx, r.p.Request.App.Name, r.p.prints)
 	if err == nil {
-		r.url = state.URL
-		planned := map[string]string{}
-		for _, s := range r.p.platformSecrets() {
-			planned[s.Name] = s.Digest
-		}
 		values := map[string]string{}
-		for _, s := range state.Secrets { // what somebody else set meanwhile is not ours
-			if slices.Contains(r.staged, s.Name) || !staged && planned[s.Name] == s.Digest {
-				values[s.Name] = r.p.secrets[s.Name]
-			}
+		for _, name := range r.staged {
+			values[name] = r.p.secrets[name]
 		}
-		err = r.p.prints.Save(values, state.Secrets, staged)
+		err = r.p.prints.Save(values, state.Secrets)
 	}
 	if err != nil {
 		r.emit("secrets", Warned, r.redact(err.Error()), 0)

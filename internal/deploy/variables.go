@@ -62,7 +62,6 @@ const (
 	VariableSame    VariableState = "same"    // the same value
 	VariableUnknown VariableState = "unknown" // cannot be compared
 	VariableOnly    VariableState = "only"    // on the platform only
-	VariableManaged VariableState = "managed" // deploy keeps it: the managed database's
 	VariableSkipped VariableState = "skipped" // in the file, and not for the platform
 	VariableMissing VariableState = "missing" // required, and on neither side
 	VariableInvalid VariableState = "invalid" // no platform could carry it
@@ -75,20 +74,22 @@ type Variable struct {
 	Name   string        `json:"name"`
 	State  VariableState `json:"state"`
 	Reason string        `json:"reason,omitempty"`
-	Here   string        `json:"here,omitempty"`   // of the file's value
-	There  string        `json:"there,omitempty"`  // of the platform's, where it is known
-	Digest string        `json:"digest,omitempty"` // the platform's own, opaque
-	Keep   string        `json:"keep,omitempty"`   // of VariableOnly: why it is never pruned
+	// Managed is of the managed database, whose value deploy sets, and no push: Here is of that.
+	Managed bool   `json:"managed,omitempty"`
+	Here    string `json:"here,omitempty"`   // of the file's value
+	There   string `json:"there,omitempty"`  // of the platform's, where it is known
+	Digest  string `json:"digest,omitempty"` // the platform's own, opaque
+	Keep    string `json:"keep,omitempty"`   // of VariableOnly: why it is never pruned
 }
 
 // Pushes tells whether a push sets the variable.
 func (v Variable) Pushes() bool {
-	return v.State == VariableAdd || v.State == VariableChange || v.State == VariableUnknown
+	return !v.Managed && (v.State == VariableAdd || v.State == VariableChange || v.State == VariableUnknown)
 }
 
 // Differs tells whether the two sides are not known to be alike.
 func (v Variable) Differs() bool {
-	return v.State != VariableSame && v.State != VariableManaged && v.State != VariableSkipped
+	return v.State != VariableSame && v.State != VariableSkipped
 }
 
 // VariableRequest asks how an environment's file stands against its platform.
@@ -124,11 +125,11 @@ func (e *Engine) PrepareVariables(ctx context.Context, req VariableRequest) (*Va
 			WithHint("run: opsctl deploy, which makes it and sets the variables too")
 	}
 	c := comparison{
-		req: req, prints: p.prints, prefix: strings.ToUpper(e.Platform.Name()) + "_",
+		req: req, prints: p.prints, database: map[string]string{}, prefix: strings.ToUpper(e.Platform.Name()) + "_",
 		changes: p.prints.Compare(p.secrets, p.platformSecrets()), there: map[string]platform.Secret{},
 	}
 	if p.Request.Postgres != nil { // as deploy finds it: not with a database of the app's own
-		c.managed = []string{PooledURL, DirectURL}
+		c.database = map[string]string{PooledURL: p.secrets[PooledURL], DirectURL: p.secrets[DirectURL]}
 	}
 	for _, s := range p.platformSecrets() {
 		c.there[s.Name] = s
@@ -153,17 +154,17 @@ func (p *VariablePlan) Select(is func(Variable) bool) []Variable {
 
 // comparison is the work of PrepareVariables once everything is known.
 type comparison struct {
-	req     VariableRequest
-	prints  *Fingerprints
-	changes map[string]SecretChange
-	there   map[string]platform.Secret
-	managed []string
-	prefix  string // of the platform's own variables
+	req      VariableRequest
+	prints   *Fingerprints
+	changes  map[string]SecretChange
+	there    map[string]platform.Secret
+	database map[string]string // the managed database's URLs; empty values while there is none
+	prefix   string            // of the platform's own variables
 }
 
 func (c *comparison) names() []string {
 	names := map[string]bool{}
-	for _, m := range []map[string]string{c.req.Wanted.Secrets, c.req.Wanted.Skipped} {
+	for _, m := range []map[string]string{c.req.Wanted.Secrets, c.req.Wanted.Skipped, c.database} {
 		for name := range m {
 			names[name] = true
 		}
@@ -187,15 +188,29 @@ func (c *comparison) variable(name string) Variable {
 	if there {
 		v.Digest, v.There = secret.Digest, c.prints.there(secret)
 	}
+	url, managed := c.database[name]
 	switch {
-	case slices.Contains(c.managed, name):
-		v.State, v.Reason = VariableManaged, "of the managed database: deploy keeps it"
+	case managed:
+		if v.Managed = true; url != "" {
+			v.Here = short(c.prints.mac(name, url))
+		}
+		if v.State, v.Reason = c.compared(name, url); v.State == VariableSame && v.Reason == "" {
+			v.Reason = "deploy keeps it"
+		} else if v.State != VariableSame {
+			v.Reason = "the next deploy sets it"
+		}
+		v.Reason = "of the managed database: " + v.Reason
+		if wanted {
+			v.Reason += "; " + directAlone
+		}
 	case wanted:
 		v.Here = short(c.prints.mac(name, value))
 		v.State, v.Reason = c.compared(name, value)
 	case there:
 		v.State, v.Reason = VariableOnly, skipped
-		v.Keep = c.keep(name)
+		if v.Keep = c.keep(name); v.Reason == "" && secret.Pending {
+			v.Reason = "on the platform only, and " + notEverywhere
+		}
 	case inFile && !(slices.Contains(c.req.Rules.Required, name) && slices.Contains(c.req.Wanted.Empty, name)):
 		v.State, v.Reason = VariableSkipped, skipped
 	default:
@@ -203,6 +218,11 @@ func (c *comparison) variable(name string) Variable {
 	}
 	return v
 }
+
+// directAlone is said of a direct URL in the file that nothing comes of.
+const directAlone = "the file's value is not used, since it does not set " + PooledURL + " too"
+
+const notEverywhere = "not every instance has it yet"
 
 func (c *comparison) compared(name, value string) (VariableState, string) {
 	if why := invalid(name, value); why != "" {
@@ -213,8 +233,8 @@ func (c *comparison) compared(name, value string) (VariableState, string) {
 		return VariableAdd, ""
 	case SecretChanged:
 		return VariableChange, ""
-	case SecretStaged:
-		return VariableSame, "no instance has it yet: the next deploy or restart brings it"
+	case SecretPending:
+		return VariableSame, notEverywhere + ": the next deploy or restart brings it"
 	case SecretUnknown:
 		return VariableUnknown, "it was not set from this machine, so it cannot be compared"
 	default:

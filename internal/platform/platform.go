@@ -91,8 +91,8 @@ type Registry interface {
 }
 
 // Variables is implemented by platforms from which the values of an app's
-// variables can be read. A platform that gives them with its list of secrets
-// fills Secret.Value too; one that gives them nowhere has no such method.
+// variables can be read. It is the only way to a value. A platform whose secrets
+// have no digests has to have it, and to give the values of an app that does not run.
 type Variables interface {
 	// ReadVariables returns the values that the app's next instance would see,
 	// byte for byte: of its secrets, and of the plain variables of its release,
@@ -143,6 +143,8 @@ type Instance struct {
 	Image   string   `json:"image"`
 	Health  Health   `json:"health"`
 	Failing []string `json:"failing,omitempty"` // output of the checks that fail
+	// Began is when it last got its release and its secrets; zero where the platform does not say.
+	Began time.Time `json:"-"`
 }
 
 // Started is the state of an instance that runs.
@@ -158,11 +160,16 @@ const (
 	Unknown   Health = "unknown"
 )
 
-// Secret is a secret's name and what the platform gives for comparing it.
+// Secret is how a secret stands on the platform, without its value.
 type Secret struct {
-	Name   string
-	Digest string  // opaque
-	Value  *string // nil where the platform does not give it back
+	Name string
+	// Digest is opaque, and another one when the value is. "" where the platform has
+	// none: then ReadVariables gives the value, or says why not.
+	Digest string
+	// Pending: it was set after an instance that there is had begun, or there is no
+	// instance. So a roll-out is due, whoever set it. False also where the platform
+	// does not say when it was set.
+	Pending bool
 }
 
 // VariableSet is what was read of an app's variables.

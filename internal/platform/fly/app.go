@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/superfly/fly-go"
 	"github.com/superfly/fly-go/flaps"
@@ -129,7 +130,7 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 	}
 	state := &platform.State{App: app, URL: address}
 	for _, s := range secrets {
-		state.Secrets = append(state.Secrets, platform.Secret{Name: s.Name, Digest: s.Digest})
+		state.Secrets = append(state.Secrets, platform.Secret{Name: s.Name, Digest: s.Digest, Pending: pending(s, machines)})
 	}
 	slices.SortFunc(state.Secrets, func(a, b platform.Secret) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range machines {
@@ -213,9 +214,20 @@ func (p *Platform) StageSecrets(ctx context.Context, app string, changes map[str
 		return explain(err, "set the secrets of %q", app)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.secrets[app] = resp.Version
+	p.mu.Unlock()
+	if slices.ContainsFunc(resp.Secrets, inWholeSeconds) {
+		return p.sleep(ctx, time.Second) // or a machine that begins in this second could not be told from one before
+	}
 	return nil
+}
+
+func inWholeSeconds(s fly.AppSecret) bool {
+	if s.UpdatedAt == nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339, *s.UpdatedAt)
+	return err == nil && at.Nanosecond() == 0
 }
 
 // minSecrets is the version of the secrets that machines must see at least;

@@ -137,7 +137,7 @@ func releaseVersion(c *fly.MachineConfig) int {
 func instance(m *fly.Machine) platform.Instance {
 	i := platform.Instance{
 		ID: m.ID, Region: m.Region, State: m.State, Release: releaseVersion(m.GetConfig()),
-		Image: m.GetConfig().Image, Health: platform.Unknown,
+		Image: m.GetConfig().Image, Health: platform.Unknown, Began: started(m),
 	}
 	m.RemoveCompatChecks()
 	for _, c := range m.Checks {

@@ -55,8 +55,11 @@ func (p *Platform) ReadVariables(ctx context.Context, app string) (*platform.Var
 	for _, s := range secrets {
 		secret[s.Name] = true
 		value, has := env[s.Name]
+		after, known := setAfter(s, started(m))
 		switch {
-		case setAfter(s, started(m)):
+		case !known:
+			unread(s.Name, "Fly does not say when it was set, so the machine may have an older value")
+		case after:
 			unread(s.Name, "it was set after the machine started, which still has the value before; the next deploy or restart brings the new one")
 		case !has:
 			unread(s.Name, "the machine does not have it")
@@ -94,13 +97,32 @@ func newestStarted(machines []*fly.Machine) *fly.Machine {
 	return best
 }
 
-// setAfter tells whether a secret was set after a moment; not, when Fly does not say when.
-func setAfter(s fly.AppSecret, moment time.Time) bool {
-	if s.UpdatedAt == nil {
-		return false
+// pending tells whether a machine has yet to get a secret: one that there is began
+// before it was set, or there is none. It is what `fly secrets list` calls staged or partial.
+func pending(s fly.AppSecret, machines []*fly.Machine) bool {
+	for _, m := range machines {
+		if after, known := setAfter(s, started(m)); known && after {
+			return true
+		}
+	}
+	return len(machines) == 0
+}
+
+// setAfter tells whether a secret was set after a moment. It is not known when Fly
+// does not say when it was set. A time in whole seconds counts as the end of its
+// second: a value of the same second may be the newer one.
+func setAfter(s fly.AppSecret, moment time.Time) (after, known bool) {
+	if s.UpdatedAt == nil || moment.IsZero() {
+		return false, false
 	}
 	at, err := time.Parse(time.RFC3339, *s.UpdatedAt)
-	return err == nil && at.After(moment)
+	if err != nil || at.IsZero() {
+		return false, false
+	}
+	if at.Nanosecond() == 0 {
+		return !at.Before(moment.Truncate(time.Second)), true
+	}
+	return at.Truncate(time.Millisecond).After(moment.Truncate(time.Millisecond)), true
 }
 
 // started is when a machine last got its secrets: it was made, updated, or started

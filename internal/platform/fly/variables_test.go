@@ -8,6 +8,7 @@ import (
 	"github.com/opsctl/opsctl/internal/emulator"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/platform/fly"
 )
 
 // What keeps the values of a running machine from being read, and what is said then.
@@ -68,5 +69,48 @@ func TestReadVariablesInTrouble(t *testing.T) {
 	}
 	if _, err := p.ReadVariables(t.Context(), app); errs.ExitCode(err) != 1 || !strings.Contains(err.Error(), "no machine of") || !strings.Contains(errs.HintOf(err), "opsctl deploy") {
 		t.Errorf("nothing runs: %v, %s", err, errs.HintOf(err))
+	}
+}
+
+// Where Fly's times are whole seconds, what a deploy stages and starts at once is told
+// apart from what is staged right after a machine began.
+func TestSecretsWithTimesInWholeSeconds(t *testing.T) {
+	server := start(t, func(o *emulator.Options) { o.Now = func() time.Time { return time.Now().Truncate(time.Second) } })
+	env := server.Env()
+	p, err := fly.New(t.Context(), fly.Options{Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const app = "suite"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
+	must(p.StageSecrets(t.Context(), app, map[string]*string{"API_KEY": new("one")}))
+	release, err := p.BeginRelease(t.Context(), app, platform.Release{
+		Image: "registry.fly.io/suite:1", Port: 3000, Health: "/api/health", Instances: 1, Region: "fra", Strategy: "rolling", Timeout: 20 * time.Second,
+	})
+	must(err)
+	must(p.RollOut(t.Context(), app, release, func(string, ...any) {}))
+	state, err := p.Observe(t.Context(), app)
+	must(err)
+	if state.Secrets[0].Pending {
+		t.Error("pending after the roll-out that brought it")
+	}
+	set, err := p.ReadVariables(t.Context(), app)
+	if must(err); len(set.Values) != 1 || len(set.Unread) != 0 {
+		t.Errorf("%+v", set)
+	}
+	must(p.StageSecrets(t.Context(), app, map[string]*string{"API_KEY": new("two")}))
+	state, err = p.Observe(t.Context(), app)
+	if must(err); !state.Secrets[0].Pending {
+		t.Error("not pending after it was set anew")
+	}
+	set, err = p.ReadVariables(t.Context(), app)
+	if must(err); len(set.Values) != 0 || len(set.Unread) != 1 {
+		t.Errorf("the old value is handed out as the new one: %+v", set)
 	}
 }

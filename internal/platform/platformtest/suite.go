@@ -205,18 +205,33 @@ func testSecrets(t *testing.T, s Setup) {
 	s.create(t)
 	value, other := "one", "two"
 	must(t, s.Platform.StageSecrets(t.Context(), app, map[string]*string{"COLOR2": &value, "GONE": &value}))
+	for _, waits := range s.observe(t).Secrets {
+		if !waits.Pending {
+			t.Errorf("no instance is there yet, and %s is not pending", waits.Name)
+		}
+	}
 	s.rollOut(t, s.release(t, 0, nil))
 	first := s.observe(t).Secrets
-	if len(first) != 2 || first[0].Name != "COLOR2" || first[0].Digest == "" || strings.Contains(first[0].Digest, value) {
+	if len(first) != 2 || first[0].Name != "COLOR2" || strings.Contains(first[0].Digest, value) || first[0].Pending || first[1].Pending {
 		t.Fatalf("secrets %+v", first)
+	}
+	digests := first[0].Digest != ""
+	if _, reads := s.Platform.(platform.Variables); !digests && !reads {
+		t.Error("secrets have no digest, and their values cannot be read: nothing can be compared")
 	}
 	must(t, s.Platform.StageSecrets(t.Context(), app, map[string]*string{"COLOR2": &other, "GONE": nil}))
 	if got, err := s.Get(t.Context(), app, "/env?name=COLOR2"); err != nil || got != value {
 		t.Errorf("staging alone changed the running app: %q, %v", got, err)
 	}
+	// Whoever looks sees that it waits for a roll-out.
+	there, err := s.Second.Observe(t.Context(), app)
+	must(t, err)
+	if len(there.Secrets) != 1 || !there.Secrets[0].Pending {
+		t.Errorf("after staging: %+v", there.Secrets)
+	}
 	s.rollOut(t, s.release(t, 1, nil))
 	second := s.observe(t).Secrets
-	if len(second) != 1 || second[0].Digest == first[0].Digest {
+	if len(second) != 1 || digests && second[0].Digest == first[0].Digest || second[0].Pending {
 		t.Errorf("secrets after the change: %+v, before %+v", second, first)
 	}
 	if got, err := s.Get(t.Context(), app, "/env?name=COLOR2"); err != nil || got != other {
