@@ -128,28 +128,39 @@ func (p *schemaParser) conditions(it *Item) {
 	}
 }
 
-// plausible reports @sensitive where no secret can be. It also notes, for the
-// check of the value, on what condition the item was declared a secret.
+// plausible reports @sensitive where no secret can be.
 func (p *schemaParser) plausible(it *Item) {
+	if what := it.noSecret(p.schema.CurrentEnv); what != "" {
+		p.report(it.Sensitive.Pos, "schema-conflict", Error, it.Key, what+noSecretMessage, noSecretFix)
+	}
+}
+
+const (
+	noSecretMessage = " cannot be sensitive: it is never masked in logs"
+	noSecretFix     = "write @public, or give it @type=string"
+)
+
+// noSecret says what an item is that is declared a secret but can be none. It also
+// notes, for the check of the value, on what condition the item was declared a secret.
+func (it *Item) noSecret(currentEnv string) string {
 	n := it.Sensitive
+	if it.Type != nil {
+		it.Type.secret = nil
+	}
 	if it.Public || n == nil || n.Kind == NodeUndefined || n.Kind == NodeBool && n.Text == "false" || it.Type == nil {
-		return
+		return ""
 	}
 	if it.Type.secret = n; it.secret != nil {
 		it.Type.secret = it.secret
 	}
-	what := ""
 	switch it.Type.Name {
 	case "boolean", "number", "port", "duration":
-		what = "a " + it.Type.Name
+		return "a " + it.Type.Name
 	}
-	if it.Key == p.schema.CurrentEnv {
-		what = "the name of the environment"
+	if it.Key == currentEnv {
+		return "the name of the environment"
 	}
-	if what == "" {
-		return
-	}
-	p.report(n.Pos, "schema-conflict", Error, it.Key, what+" cannot be sensitive: it is never masked in logs", "write @public, or give it @type=string")
+	return ""
 }
 
 func (p *schemaParser) docs(d Decorator, it *Item) {

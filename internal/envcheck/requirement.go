@@ -4,6 +4,12 @@ import "strings"
 
 // requiredByDefault applies the header's @defaultRequired to an item that says nothing itself.
 func (s *Schema) requiredByDefault(it *Item) bool {
+	switch {
+	case it.requiredHere != nil:
+		return *it.requiredHere
+	case it.imported:
+		return true // its own file says nothing
+	}
 	switch s.DefaultRequired {
 	case "true":
 		return true
@@ -22,12 +28,21 @@ func (s *Schema) IsSensitive(it *Item) bool {
 		return false
 	case it.Sensitive != nil && it.Sensitive.Kind != NodeUndefined:
 		return it.Sensitive.Kind != NodeBool || it.Sensitive.Text == "true"
-	case s.DefaultSensitive == "false":
-		return false
+	}
+	return s.sensitiveByDefault(it)
+}
+
+// sensitiveByDefault applies the header's @defaultSensitive.
+func (s *Schema) sensitiveByDefault(it *Item) bool {
+	switch {
+	case it.secretHere != nil:
+		return *it.secretHere
+	case it.imported:
+		return true
 	case s.DefaultSensitive == "prefix":
 		return !strings.HasPrefix(it.Key, s.PublicPrefix)
 	}
-	return true
+	return s.DefaultSensitive != "false"
 }
 
 // SensitiveKey is IsSensitive by name; a key that the schema does not know is sensitive.

@@ -53,6 +53,13 @@ type Item struct {
 	secret    *Node       // condition of @public=... under which the item is declared a secret
 	opposite  bool        // Required is not() of what @optional says
 	inherited []Decorator // of an imported definition of the same key
+
+	// For what is imported, or has an imported definition: what the nearest header decides that says anything.
+	imported     bool
+	merged       bool   // another definition of the key was filled in
+	valueFile    string // the file in which Value stands, "" for File
+	requiredHere *bool
+	secretHere   *bool
 }
 
 // Decorator is an @name, @name=value or @name(args) of a comment.
@@ -61,6 +68,7 @@ type Decorator struct {
 	Pos   Pos
 	Value *Node // of @name=value and @name(args) (a call); nil for a bare @name
 	Call  bool
+	file  string // of an inherited one: where it stands
 }
 
 // Rule is a rule of opsctl's own that rides in a plain comment: `# opsctl: pair=KEY, pooled`.

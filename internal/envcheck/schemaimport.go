@@ -49,6 +49,9 @@ func (p *schemaParser) importDecorator(d Decorator) {
 			p.report(a.Pos, "schema-option", Error, "", "unknown option "+a.Name+" of @import", didYouMean(a.Name, importOptions))
 		}
 	}
+	if imp.Enabled != nil && imp.Enabled.Kind == NodeBool && imp.Enabled.Text == "false" {
+		return // nobody looks at what it names
+	}
 	if p.importPath(imp, args[0].Value.Pos) {
 		p.schema.Imports = append(p.schema.Imports, imp)
 	}

@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -41,56 +42,112 @@ func (s *Schema) says(name string) bool {
 	return slices.ContainsFunc(s.Header, func(d Decorator) bool { return d.Name == name })
 }
 
-// adopt takes over an imported item; what its own header decided is written
-// into it. Where this schema has the item as well, what it says itself counts,
-// and the imported one fills in the rest.
+// adopt takes over an imported item. Where this schema has the item as well,
+// what it says itself counts, and the imported one fills in the rest.
 func (s *Schema) adopt(from *Schema, it *Item) {
+	from.settle(it)
+	it.imported = true
 	own := s.byKey[it.Key]
-	if own != nil && from.says("defaultRequired") && !s.says("defaultRequired") || own == nil {
-		it.settleRequired(from)
-	}
-	if own != nil && from.says("defaultSensitive") && !s.says("defaultSensitive") || own == nil {
-		it.settleSensitive(from)
-	}
-	if own != nil {
-		if it.Key == s.CurrentEnv && it.Value != nil {
-			s.redefined = append(s.redefined, it)
-		}
-		own.fill(it)
+	if own == nil {
+		s.byKey[it.Key] = it
+		s.Items = append(s.Items, it)
 		return
 	}
-	s.byKey[it.Key] = it
-	s.Items = append(s.Items, it)
+	if it.Key == s.CurrentEnv && it.Value != nil {
+		s.redefined = append(s.redefined, it)
+	}
+	s.settle(own)
+	own.fill(it)
 }
 
-func (it *Item) settleRequired(s *Schema) {
-	if it.Required == nil && !it.Optional {
-		it.Optional = !s.requiredByDefault(it)
-		it.Required = boolNode(!it.Optional)
+// settle writes into an item of this file what its header decides on it.
+func (s *Schema) settle(it *Item) {
+	if it.imported {
+		return
+	}
+	if it.requiredHere == nil && s.says("defaultRequired") {
+		b := s.requiredByDefault(it)
+		it.requiredHere = &b
+	}
+	if it.secretHere == nil && s.says("defaultSensitive") {
+		b := s.sensitiveByDefault(it)
+		it.secretHere = &b
 	}
 }
 
-func (it *Item) settleSensitive(s *Schema) {
-	it.Public = !s.IsSensitive(it)
-	if !it.Public && it.Sensitive == nil {
-		it.Sensitive = boolNode(true)
+// plainRequired is the condition under which an item is required, undefined where
+// the default decides; nil where it says nothing.
+func (it *Item) plainRequired() *Node {
+	switch {
+	case it.Optional:
+		return boolNode(false)
+	case !it.opposite:
+		return it.Required
 	}
+	return unlessUndefined(it.Required)
+}
+
+// plainSensitive is the condition under which an item is a secret, undefined where
+// the default decides; nil where it says nothing.
+func (it *Item) plainSensitive() *Node {
+	switch {
+	case it.Public:
+		return boolNode(false)
+	case it.secret != nil:
+		return unlessUndefined(it.Sensitive)
+	}
+	return it.Sensitive
+}
+
+// unlessUndefined is the condition not(cond), undefined where cond is.
+func unlessUndefined(not *Node) *Node {
+	if not.Kind != NodeCall {
+		return not
+	}
+	cond, undefined := not.Args[0].Value, &Node{Kind: NodeUndefined}
+	call := func(name string, args ...*Node) *Node {
+		n := &Node{Kind: NodeCall, Text: name, Pos: cond.Pos}
+		for _, a := range args {
+			n.Args = append(n.Args, Arg{Pos: cond.Pos, Value: a})
+		}
+		return n
+	}
+	return call("if", call("eq", cond, undefined), undefined, not)
 }
 
 // fill takes from another definition of the item what this one leaves open.
 func (it *Item) fill(o *Item) {
-	if it.Required == nil && !it.Optional {
+	switch other := o.plainRequired(); {
+	case other == nil:
+	case it.Required == nil && !it.Optional:
 		it.Required, it.Optional, it.opposite = o.Required, o.Optional, o.opposite
+	case !it.Optional && it.Required.Kind != NodeBool: // it may be undefined
+		it.Required = &Node{Kind: NodeCall, Text: "fallback", Pos: it.Required.Pos,
+			Args: []Arg{{Pos: it.Required.Pos, Value: it.plainRequired()}, {Pos: it.Required.Pos, Value: other}}}
+		it.opposite = false
 	}
-	if it.Sensitive == nil && !it.Public {
-		it.Sensitive, it.Public = o.Sensitive, o.Public
+	switch other := o.plainSensitive(); {
+	case other == nil:
+	case it.Sensitive == nil && !it.Public:
+		it.Sensitive, it.Public, it.secret = o.Sensitive, o.Public, o.secret
+	case !it.Public && it.Sensitive.Kind != NodeBool:
+		it.Sensitive = &Node{Kind: NodeCall, Text: "fallback", Pos: it.Sensitive.Pos,
+			Args: []Arg{{Pos: it.Sensitive.Pos, Value: it.plainSensitive()}, {Pos: it.Sensitive.Pos, Value: other}}}
+		it.secret = nil
+	}
+	it.merged = true
+	if it.requiredHere == nil {
+		it.requiredHere = o.requiredHere
+	}
+	if it.secretHere == nil {
+		it.secretHere = o.secretHere
 	}
 	declared := it.Type != nil && it.Type.Pos != Pos{}
 	if other := o.Type != nil && o.Type.Pos != (Pos{}); !declared && (other || it.Value == nil) {
 		it.Type = o.Type
 	}
 	if it.Value == nil {
-		it.Value = o.Value
+		it.Value, it.valueFile = o.Value, cmp.Or(o.valueFile, o.File)
 	}
 	if it.Example == nil {
 		it.Example = o.Example
@@ -103,7 +160,11 @@ func (it *Item) fill(o *Item) {
 	}
 	it.Docs = append(it.Docs, o.Docs...)
 	it.Tags = append(it.Tags, o.Tags...)
-	it.inherited = append(it.inherited, o.Decorators...)
+	for _, d := range o.Decorators {
+		d.file = o.File
+		it.inherited = append(it.inherited, d)
+	}
+	it.inherited = append(it.inherited, o.inherited...)
 }
 
 func boolNode(b bool) *Node {
@@ -127,24 +188,38 @@ func (l *loader) references(s *Schema) {
 			}
 		}
 	}
+	for _, it := range s.Items {
+		if !it.merged {
+			continue
+		}
+		if what := it.noSecret(s.CurrentEnv); what != "" {
+			report(it.File, it.Pos, "schema-conflict", it.Key, what+noSecretMessage, noSecretFix)
+		}
+	}
 	for _, it := range s.redefined { // which environment it is decides on the imports
 		report(it.File, it.Pos, "schema-import", it.Key, it.Key+" says which environment it is, and has its value before the imports are read", "leave its value here empty")
 	}
+	check := func(file, key string, n *Node) {
+		walkCalls(n, func(n *Node) {
+			name := refName(n)
+			switch {
+			case n.Text == "forEnv" && s.CurrentEnv == "":
+				report(file, n.Pos, "schema-function", key, "forEnv() needs @currentEnv in the header", "add # @currentEnv=$NODE_ENV to the header")
+			case name != "" && key != "" && s.byKey[name] == nil && !isBuiltin(name):
+				report(file, n.Pos, "schema-reference", key, "$"+name+" is no item of the schema or its imports", didYouMean(name, s.Keys()))
+			}
+		})
+	}
+	for _, imp := range s.Imports {
+		check(s.Name, "", imp.Enabled)
+	}
 	for _, it := range s.Items {
-		nodes := []*Node{it.Value}
+		check(cmp.Or(it.valueFile, it.File), it.Key, it.Value)
 		for _, d := range it.Decorators {
-			nodes = append(nodes, d.Value)
+			check(it.File, it.Key, d.Value)
 		}
-		for _, n := range nodes {
-			walkCalls(n, func(n *Node) {
-				name := refName(n)
-				switch {
-				case n.Text == "forEnv" && s.CurrentEnv == "":
-					report(it.File, n.Pos, "schema-function", it.Key, "forEnv() needs @currentEnv in the header", "add # @currentEnv=$NODE_ENV to the header")
-				case name != "" && s.byKey[name] == nil && !isBuiltin(name):
-					report(it.File, n.Pos, "schema-reference", it.Key, "$"+name+" is no item of the schema or its imports", didYouMean(name, s.Keys()))
-				}
-			})
+		for _, d := range it.inherited {
+			check(d.file, it.Key, d.Value)
 		}
 	}
 }

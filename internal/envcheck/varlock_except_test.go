@@ -1,16 +1,26 @@
 package envcheck
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The differences from varlock that are meant. Each is argued here; everything
 // else in which the two differ is a mistake of opsctl's.
 
 // stricterSchema says why opsctl refuses what varlock accepts; "" for no good reason.
-func stricterSchema(c varlockCase, f Finding) string {
+func stricterSchema(c varlockCase, f Finding, refusedToo bool) string {
 	switch {
 	case f.Key != "" && inDefault(c, f) && (c.supplies(f.Key) || f.Rule == "schema-cycle" && c.suppliesNeed(f.Key)):
 		// A mistake in a default that is overridden everywhere: varlock does not look at it.
 		return "a mistake in a default that does not count"
+	case f.Key != "" && definitions(c, f.Key) > 1:
+		// A mistake in one of several definitions, where another one's part counts: varlock
+		// does not look at it. A file should not be wrong because another hides it.
+		return "a mistake in a definition that another one hides"
+	case f.Rule == "schema-reference" && onlyInFile(c, f):
+		// $NAME that only a .env file has. What the schema says must not depend on whether it is there.
+		return "a reference to a key that is in no schema"
 	case f.Rule == "schema-rule", f.Rule == "schema-placement" && strings.HasPrefix(f.Message, "the opsctl rule"):
 		return "opsctl's own rules" // a comment to varlock
 	case f.Rule == "schema-option":
@@ -26,6 +36,8 @@ func stricterSchema(c varlockCase, f Finding) string {
 		return "a text that is no pattern"
 	case f.Rule == "schema-import" && strings.Contains(f.Message, "for the environment and this one"):
 		return "two names for the environment" // opsctl has one environment in a check
+	case f.Rule == "schema-cycle" && refusedToo:
+		return "a circle in a schema with another mistake" // varlock looks for circles last
 	case f.Rule == "schema-plugin" || f.Rule == "schema-command":
 		// The static subset: what runs a command or code of a plugin, or what decides only
 		// at run time which type an item has, is refused by name.
@@ -55,8 +67,7 @@ func stricterSchema(c varlockCase, f Finding) string {
 }
 
 // laxerSchema says why opsctl accepts a schema that varlock refuses.
-func laxerSchema(c varlockCase, messages []string) string {
-	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+func laxerSchema(s *Schema, messages []string) string {
 	for _, msg := range messages {
 		key, what, _ := strings.Cut(msg, ": ")
 		if it := s.Item(key); it == nil || it.Type == nil || it.Type.Pos != (Pos{}) || !strings.Contains(what, "value cannot be sensitive") {
@@ -66,6 +77,22 @@ func laxerSchema(c varlockCase, messages []string) string {
 	// Without @type, varlock takes PIN=1234 in a .env file for a number, and refuses
 	// @sensitive for it. To the app it is a text like any other.
 	return "a secret without a type that looks like a number"
+}
+
+// ownRule says what a rule looks for that varlock does not; "" for a rule that
+// is not known to be one of opsctl's own.
+func ownRule(f Finding) string {
+	return map[string]string{
+		"key-mode":        "a key for tests in production",
+		"key-pair":        "keys of two modes",
+		"local-host":      "this machine in production",
+		"public-secret":   "a password in a variable for the browser",
+		"insecure-url":    "http:// in production",
+		"swapped-keys":    "a secret key in the publishable one's place",
+		"publishable-key": "a key that names no host",
+		"test-database":   "tests that run on the app's database",
+		"placeholder":     "a text to be replaced",
+	}[f.Rule]
 }
 
 // refusal reports an error of an item that opsctl finds in the schema itself,
@@ -90,7 +117,7 @@ func stricterValue(mine opsctlVerdict, key string, f Finding) string {
 	case strings.Contains(f.Message, "is not a number") || strings.Contains(f.Message, "is not a port number"):
 		// varlock takes the number with which a text begins: 3000abc is 3000.
 		return "a number with something after it"
-	case it.Type.Pos == (Pos{}) && f.Rule == "type":
+	case it.Type.Pos == (Pos{}) && (f.Rule == "type" || f.Rule == "required" && compound(it.Type)):
 		// Without @type, the schema's own value decides the type: PORT=3000 there means
 		// that PORT=abc is a slip. To varlock the value that counts decides.
 		return "a value unlike the schema's own"
@@ -133,6 +160,23 @@ func bareEmpty(c varlockCase, i int, key string) bool {
 	return !process && strings.Contains("\n"+c.Files[".env"], "\n"+key+"=\n")
 }
 
+// definitions counts the schema files that define a key.
+func definitions(c varlockCase, key string) int {
+	n := 0
+	for name, text := range c.Files {
+		if s, _ := parseSchema(name, []byte(text), true); name != ".env" && s.Item(key) != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// onlyInFile reports a reference to a key that the .env file has.
+func onlyInFile(c varlockCase, f Finding) bool {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(f.Message, "$"), " ")
+	return strings.HasPrefix(f.Message, "$") && strings.HasPrefix(rest, "is no item") && strings.Contains("\n"+c.Files[".env"], "\n"+name+"=")
+}
+
 // supplies reports whether a key has a value outside the schema in every environment.
 func (c varlockCase) supplies(key string) bool {
 	if strings.Contains("\n"+c.Files[".env"], "\n"+key+"=") && !strings.Contains("\n"+c.Files[".env"], "\n"+key+"=\n") {
@@ -159,7 +203,12 @@ func (c varlockCase) suppliesNeed(key string) bool {
 
 // inDefault reports a finding that stands in its item's own value.
 func inDefault(c varlockCase, f Finding) bool {
-	s, _ := ParseSchema(".env.schema", []byte(c.Files[".env.schema"]))
+	s, _ := parseSchema(f.File, []byte(c.Files[f.File]), true)
 	it := s.Item(f.Key)
 	return it != nil && it.Value != nil && (f.Line > it.ValuePos.Line || f.Line == it.ValuePos.Line && f.Col >= it.ValuePos.Col)
+}
+
+// madeByVarlock reports a key of which a decorator asks what varlock alone knows.
+func madeByVarlock(it *Item) bool {
+	return slices.ContainsFunc(it.needs(), isBuiltin)
 }

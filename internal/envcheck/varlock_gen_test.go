@@ -1,7 +1,9 @@
 package envcheck
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +17,8 @@ type schemaGen struct {
 	env      string            // key of @currentEnv, "" for none
 	sloppy   bool              // let mistakes in
 	comments bool              // in a decorator: a further line begins with #
+	imports  []string          // @import decorators of the file being made
+	imported bool              // the file being made is one that is imported
 }
 
 func (g *schemaGen) pick(from ...string) string { return from[g.rng.IntN(len(from))] }
@@ -24,7 +28,7 @@ func (g *schemaGen) one(in int) bool { return g.rng.IntN(in) == 0 }
 // project makes a schema and a .env file for it.
 func (g *schemaGen) project() varlockCase {
 	g.keys, g.typed, g.env = nil, map[string]string{}, ""
-	g.sloppy = g.one(4)
+	mistakes := g.pick("", "", "", "", "", "", "header", "items", "items", "items") // one of the header hides those of the items
 	for i := range 1 + g.rng.IntN(6) {
 		g.keys = append(g.keys, g.pick("A", "B_URL", "PORT", "NAME", "FLAG", "KEY", "MODE", "list", "x.y", "z-1", "NEXT_PUBLIC_X")+strings.Repeat("_", i))
 	}
@@ -36,19 +40,33 @@ func (g *schemaGen) project() varlockCase {
 	if !g.one(8) {
 		g.env = g.pick("APP_ENV", "NODE_ENV")
 	}
-	var b strings.Builder
-	g.header(&b)
-	for i, key := range g.keys {
-		if g.refs = g.keys[:i]; g.sloppy && g.one(4) {
-			g.refs = append(g.keys, "NOPE") // circles and references to nothing
-		}
-		g.item(&b, key)
+	var files map[string]string
+	g.imports = nil
+	if mistakes == "" && g.one(4) {
+		files = g.importedFiles()
 	}
+	var b strings.Builder
+	g.sloppy = mistakes == "header"
+	g.header(&b)
+	own := g.rng.Perm(len(g.keys)) // in any order: a reference may be to what comes later
+	if files != nil {
+		own = own[:1+g.rng.IntN(len(own))] // the others are only imported
+	}
+	spoiled := g.rng.IntN(len(own)) // the one item with mistakes
+	for i, at := range own {
+		g.sloppy = mistakes == "items" && i == spoiled
+		if g.refs = g.keys[:at]; g.sloppy && g.one(4) {
+			g.refs = append(slices.Clone(g.keys), "NOPE") // circles and references to nothing
+		}
+		g.item(&b, g.keys[at])
+	}
+	g.sloppy = false
 	text := b.String()
-	if g.one(8) {
+	if mistakes == "" && g.one(5) {
 		text = g.mutate(text)
 	}
 	c := varlockCase{Files: map[string]string{".env.schema": text}}
+	maps.Copy(c.Files, files)
 	process := g.values(c)
 	flag := g.env
 	if flag == "" {
@@ -64,8 +82,8 @@ func (g *schemaGen) header(b *strings.Builder) {
 	for !g.one(3) {
 		b.WriteString(g.pick("# Some words.\n", "#\n", "# a @word in text\n", "# ---\n", "# === part ===\n", "\n", "# opsctl: ignore=tls private\n"))
 	}
-	decs := []string{}
-	if g.env != "" {
+	decs := slices.Clone(g.imports)
+	if g.env != "" && !g.imported {
 		decs = append(decs, "@currentEnv=$"+g.env)
 	}
 	if !g.one(3) {
@@ -89,7 +107,7 @@ func (g *schemaGen) header(b *strings.Builder) {
 	if g.sloppy && g.one(6) {
 		b.WriteString(g.pick("# no divider\n", "  # indented\n", "A: b\n", "A\n"))
 	}
-	if g.env != "" {
+	if g.env != "" && !g.imported {
 		b.WriteString(g.pick("# @type=enum(development, test, production) @public\n", "", "# @public\n") + g.env + "=" + g.pick("development", "test", "", `"production"`) + "\n")
 	}
 }
@@ -122,7 +140,7 @@ func (g *schemaGen) item(b *strings.Builder, key string) {
 	post := ""
 	if len(decs) > 0 && g.one(8) {
 		post, decs = " # "+decs[0], decs[1:]
-		post = strings.ReplaceAll(post, "\n", " ")
+		post = strings.ReplaceAll(post, "\n#", "")
 	}
 	for i, d := range decs {
 		switch {
@@ -259,6 +277,6 @@ func (g *schemaGen) ref() string {
 
 func (g *schemaGen) atom() string {
 	key := strings.TrimPrefix(g.ref(), "$")
-	return g.pick("a", "true", "false", "undefined", "1", "0", "1.5", "007", "1e3", "-1", `"a b"`, `'$x'`, `"\$x"`, "`q`", `""`, `"it\"s"`, "/a/b", "x=y",
+	return g.pick("a", "true", "false", "undefined", "1", "0", "1.5", "007", "1e3", "-1", `"a b"`, `'$x'`, `"\$x"`, "`q`", `""`, `"it\"s"`, "/a/b", map[bool]string{true: "x=y", false: "x-y"}[g.sloppy],
 		"$"+key, "${"+key+"}", "${"+key+":-d}", `"p-$`+key+`-s"`, `"${`+key+`-d e}"`, "pre$"+key, "$", "a#b", `"a#b"`, "production", `"back\\slash"`, `"new\nline"`, "é")
 }

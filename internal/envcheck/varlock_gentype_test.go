@@ -33,7 +33,7 @@ func (g *schemaGen) typeSpec(name string, depth int) string {
 // typeOptions lists for each type its options with a choice of values, parted by |.
 var typeOptions = map[string][]string{
 	"string": {"minLength=0|2|5", "maxLength=3|10", "isLength=3", "startsWith=a|\"p \"|1", "endsWith=z|\"\\$\"",
-		`matches=regex("^a")|regex("^[a-z]+$", "i")|regex('^\d{2,}$')|/^ab*$/|"b.d"|regex("^(?=a)")|regex("a\/b")|regex("^\$")|if(forEnv(production), regex("^p"), regex("^[^p]"))|regex("[^]")|regex("\p")|/x/i|regex("a{2}?")`,
+		`matches=regex("^a")|regex("^[a-z]+$", "i")|regex('^\d{2,}$')|/^ab*$/|"b.d"|regex("^(?=a)")|regex("a\/b")|regex("^\$")|if(forEnv(production), regex("^p"), regex("^[^p]"))|regex("[^]")|regex("\p")|/x/i|regex("a{2}?")|regex("^[^b].$", "u")|regex("^..?b")|regex("^[a-zß]+$", "iu")|regex("^[k-s]*S", "i")|regex("^\w{2,}\W?$", "gi")|regex("a$", "m")|regex("^.*z$", "s")`,
 		"toUpperCase=true|false", "toLowerCase=true", "allowEmpty=true"},
 	"number": {"min=0|-5|10", "max=100|10.5", "isInt=true", "precision=0|2", "isDivisibleBy=2|5|0.5", "coerceToMinMaxRange=true"},
 	"url": {"prependHttps=true", "allowedDomains=[a.b, localhost]|[a.b:8080]|a.b", "allowedProtocols=[https]|[http, \"redis:\"]", "noTrailingSlash=true",
@@ -43,7 +43,7 @@ var typeOptions = map[string][]string{
 	"port":     {"min=1024|0", "max=9000"},
 	"ip":       {"version=4|6", "normalize=true"},
 	"duration": {"output=ms|seconds|hours", "min=1s|500|\"1 m\"", "max=1h|10d"},
-	"array":    {"separator=;|\"|\"|\" \"", "format=json|separator", "minLength=0|1|2", "maxLength=2|5", "isLength=2", "unique=true"},
+	"array":    {"separator=;|\"|\"|\" \"", "format=json|separator", "minLength=0|1|2", "maxLength=2|5", "isLength=2|1", "unique=true"},
 	"record":   {"keyType=enum(a, b)|string(minLength=2)", "entriesMinLength=0|1", "entriesMaxLength=1|3", "entriesIsLength=1"},
 }
 
@@ -58,7 +58,7 @@ func (g *schemaGen) option(values string) string {
 
 // typeValues lists values for each type, good and bad.
 var typeValues = map[string][]string{
-	"string":        {"a", "ab", "abc", "abz", "p x", "a b d", "12", "true", "pz$", "A", "péz", "😀b", "x", "a/b"},
+	"string":        {"a", "ab", "abc", "abz", "p x", "a b d", "12", "true", "pz$", "A", "péz", "😀b", "x", "a/b", "ß", "aſ", "KS", "a😀", "az", "p z", "zzz"},
 	"number":        {"0", "1", "-3", "1.5", "1.005", "1e3", "10", "abc", "12abc", "007", "1_0", "0x10", "+5", " 7 ", "Infinity", "-0", ".5", "5.", "9007199254740993", "2.675"},
 	"boolean":       {"true", "FALSE", "yes", "on", "1", "0", "2", "maybe", "t", " no "},
 	"url":           {"https://a.b", "http://a.b/", "https://a.b:8080/x?y=/", "a.b/c", "postgres://u:p@h:5432/d", "redis://", "https://", "http://a b", "https://A.B/x/", "http://1.2.3", "http://256.1.1.1", "http://[::1]:80/", "http://a:99999", "mailto:a@b", "https://u@", "http://a%zz", "redis://:pw@h/0", "localhost:3000", "http:/a", "http:\\\\a", "file:///x", "https://a.b:443", "http://0x7f.1", "http://a_b.c/", "http://a|b", "ftp://x/%2", "http://ex%41mple.com", "postgresql://[::1", "a:b", "https://a.b?x/", "http://1.2.3.4.5", "http://a..b", "http://%", "http://a<b", "x://a b", "https://a:b@c:1/", "https://@a", "https://:@", "http://09.1.1.1", "http://a.0x"},
@@ -158,20 +158,18 @@ func (g *schemaGen) values(c varlockCase) map[string]string {
 	return process
 }
 
-// mutate spoils a text in one to three places.
+// mutate spoils a text in one place.
 func (g *schemaGen) mutate(text string) string {
 	pieces := []string{"#", "@", "=", "(", ")", ",", "\"", "'", "`", "\n", " ", "$", "${", "}", "{", "[", "]", "\\", "\t", "# ---\n", "/", "x", "1", "\r\n", "\"\"\"", ".", "-", "é", "$("}
-	for range 1 + g.rng.IntN(3) {
-		i := g.rng.IntN(len(text) + 1)
-		j := min(len(text), i+g.rng.IntN(4))
-		switch g.rng.IntN(3) {
-		case 0:
-			text = text[:i] + text[j:]
-		case 1:
-			text = text[:i] + g.pick(pieces...) + text[i:]
-		default:
-			text = text[:i] + g.pick(pieces...) + text[j:]
-		}
+	i := g.rng.IntN(len(text) + 1)
+	j := min(len(text), i+g.rng.IntN(4))
+	switch g.rng.IntN(3) {
+	case 0:
+		text = text[:i] + text[j:]
+	case 1:
+		text = text[:i] + g.pick(pieces...) + text[i:]
+	default:
+		text = text[:i] + g.pick(pieces...) + text[j:]
 	}
 	return strings.ToValidUTF8(text, "")
 }

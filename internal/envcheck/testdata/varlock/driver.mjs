@@ -5,8 +5,9 @@
 //
 // A case is {files: {NAME: text}, envs: [{KEY: value}]}: the files stand in one
 // folder, and each env is the process environment of one load. The answer has
-// one entry for each env: {refused: [message], keys: {KEY: {errors: [message],
-// value: text or null}}}. varlock reads and writes nothing on the disk.
+// one entry for each env: {refused: [message], unread: bool, keys: {KEY: {errors: [message],
+// value: text or null, required: bool, sensitive: bool}}}; unread says that a file has a mistake
+// that hides all others. varlock reads and writes nothing on the disk.
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -42,11 +43,11 @@ async function answer(load, files, env) {
       },
     });
     const refused = schemaErrors();
-    if (refused.length > 0) return { refused, keys: {} };
+    const unread = graph.sortedDataSources.some((s) => s.loadingError); // a file of which nothing is known
     const items = Object.entries(graph.configSchema);
     const wrong = items.flatMap(([key, item]) =>
       grave([...item._schemaErrors, ...item.resolverSchemaErrors, ...item.decoratorSchemaErrors]).map((m) => `${key}: ${m}`));
-    if (wrong.length > 0) return { refused: wrong, keys: {} };
+    if (refused.length + wrong.length > 0) return { refused: [...refused, ...wrong], unread, keys: {} };
     await graph.resolveEnvValues();
     const keys = {};
     for (const [key, item] of Object.entries(graph.configSchema)) {
