@@ -59,14 +59,10 @@ func (f *Fingerprints) Reload() error {
 	if err != nil {
 		return fmt.Errorf("read the fingerprints of secrets: %w", err)
 	}
-	var data fingerprintFile
-	if json.Unmarshal(src, &data) != nil || len(data.Key) == 0 {
-		return nil
+	data := fingerprintFile{Secrets: map[string]fingerprint{}}
+	if err := json.Unmarshal(src, &data); err == nil && len(data.Key) > 0 && data.Secrets != nil {
+		f.data = data
 	}
-	if data.Secrets == nil {
-		data.Secrets = map[string]fingerprint{}
-	}
-	f.data = data
 	return nil
 }
 
