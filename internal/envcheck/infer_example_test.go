@@ -55,6 +55,53 @@ func TestParseExample(t *testing.T) {
 	}
 }
 
+// A rendered example, taken for the contract, requires what its schema requires, in
+// each environment: the summary line says it, whether or not the line below is commented out.
+func TestParseRenderedExample(t *testing.T) {
+	const nodeEnv = "# @type=enum(development, production, test)\nNODE_ENV=development\n\n"
+	tests := []struct{ name, current, head, schema, env string }{
+		{"NODE_ENV", "NODE_ENV", "# @currentEnv=$NODE_ENV\n", nodeEnv, ""},
+		{"a variable of one's own", "STAGE", "# @currentEnv=$STAGE\n", "# @type=enum(development, production, test)\nSTAGE=development\n\n", ""},
+	}
+	for _, tt := range tests {
+		for _, env := range []string{"development", "production", "test"} {
+			schema, findings := ParseSchema(".env.schema", []byte(tt.head+"# @defaultRequired=true\n# ---\n\n"+tt.schema+
+				"A=\n# @optional\nB=\n# @optional\nC=x\n# @required=forEnv(production)\nD=\n# @required=forEnv(production, test)\n# @example=y\nE=\n# @required=forEnv(test) @type=url\n# @docs(https://example.com/f)\nF=\nG=z\n"))
+			if len(findings) > 0 {
+				t.Fatal(findings)
+			}
+			example, err := RenderExample(schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, findings := ParseExample(".env.example", example)
+			if len(findings) > 0 || back.CurrentEnv != tt.current {
+				t.Fatalf("%s: %q %v\n%s", tt.name, back.CurrentEnv, findings, example)
+			}
+			supplied := func(key string) (string, bool) { return env, key == tt.current }
+			for _, key := range strings.Fields("A B C D E F G") {
+				want := newEvaluator(schema, env, supplied).required(schema.Item(key))
+				if got := newEvaluator(back, env, supplied).required(back.Item(key)); got != want {
+					t.Errorf("%s, %s: %s is required: %t, want %t\n%s", tt.name, env, key, got, want, example)
+				}
+			}
+			if _, err := RenderTypeScript(back, TypeScriptOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	// Where no variable says which environment it is, the one that is checked does.
+	s, _ := ParseExample(".env.example", []byte("# Rendered from .env.schema by `opsctl env example`. Edit the schema, not this file.\n# required in production; secret\n# A=\n"))
+	for env, want := range map[string]bool{"development": false, "production": true} {
+		if got := newEvaluator(s, env, func(string) (string, bool) { return "", false }).required(s.Item("A")); got != want {
+			t.Errorf("%s: %t", env, got)
+		}
+	}
+	if out, err := RenderTypeScript(s, TypeScriptOptions{}); err != nil || !strings.Contains(string(out), `when(holds(false, `) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // Positions are those of the example, whatever stands in front of a key.
 func TestParseExamplePositions(t *testing.T) {
 	s, _ := ParseExample(".env.example", []byte("# c\nexport A=1\n# B=2\n  C=\"x\ny\"\n# @type=prot\nD=1\n"))

@@ -223,21 +223,26 @@ func (d *draft) noteCondition(known bool) {
 }
 
 // environment is the variable that says which environment it is, for the conditions
-// that a rendered example had: NODE_ENV, or one whose values are those environments.
+// that a rendered example had.
 func (g *inferrer) environment() string {
-	switch {
-	case g.into != nil:
+	if g.into != nil {
 		return g.into.CurrentEnv
-	case g.keys["NODE_ENV"]:
-		return "NODE_ENV"
 	}
+	return environmentAmong(drafts(g.blocks))
+}
+
+// environmentAmong is NODE_ENV, or the variable whose values are the environments that summaries name.
+func environmentAmong(ds []*draft) string {
 	var envs []string
-	for _, d := range drafts(g.blocks) {
+	for _, d := range ds {
+		if d.key == "NODE_ENV" {
+			return d.key
+		}
 		if d.summary != nil {
 			envs = append(envs, d.summary.envs...)
 		}
 	}
-	for _, d := range drafts(g.blocks) {
+	for _, d := range ds {
 		if len(envs) == 0 || d.summary == nil || !strings.HasPrefix(d.summary.typ, "enum(") || spellExample(d.value) != d.value || d.value == "" || !exampleFit(d.key, d.value) {
 			continue
 		}
@@ -250,4 +255,17 @@ func (g *inferrer) environment() string {
 		}
 	}
 	return ""
+}
+
+// condition is when the variable is required, where the summary says that it is so in
+// some environments only; nil otherwise.
+func (s *summarised) condition() *Node {
+	if s == nil || len(s.envs) == 0 {
+		return nil
+	}
+	n := &Node{Kind: NodeCall, Text: "forEnv"}
+	for _, env := range s.envs {
+		n.Args = append(n.Args, Arg{Value: &Node{Kind: NodeString, Text: env, Raw: env}})
+	}
+	return n
 }

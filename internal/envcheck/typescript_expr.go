@@ -77,6 +77,9 @@ func (g *tsModule) call(n *Node) string {
 	case "not":
 		return "!" + "(" + args[0] + ")"
 	case "forEnv":
+		if g.schema.Item(g.schema.CurrentEnv) == nil {
+			return "false" // an example does not say which variable it is
+		}
 		return g.use("forEnv") + "(" + g.ref(g.schema.CurrentEnv) + ", " + all + ")"
 	case "regex":
 		return g.use("regex") + "(" + args[0] + ", " + tsString(regexFlags(n)) + ")"
@@ -127,10 +130,11 @@ func (g *tsModule) constant(prefix, key, what string) string {
 		}
 		return '_'
 	}, key)
-	for ; ; name += "_" {
-		if have, taken := g.names[name]; !taken || have == what {
-			g.names[name] = what
-			return name
+	for i := 0; ; i++ {
+		free := name + strings.Repeat("_", i)
+		if have, taken := g.names[free]; !taken || have == what {
+			g.names[free] = what
+			return free
 		}
 	}
 }

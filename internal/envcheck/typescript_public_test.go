@@ -112,7 +112,7 @@ func TestTypeScriptKeepsTheServerOutOfTheBundle(t *testing.T) {
 	}
 	// The same of the modules that lie in testdata, whose every type the run time has a piece for.
 	for _, name := range typeScriptSchemas(t) {
-		for _, line := range strings.Split(bundleEntry(t, string(renderFile(t, name)), "import \"./env\";\n", nil, false), "\n") {
+		for line := range strings.SplitSeq(bundleEntry(t, string(renderFile(t, name)), "import \"./env\";\n", nil, false), "\n") {
 			if line != "" && !strings.HasPrefix(line, "//") {
 				t.Errorf("%s does something when it is loaded: %s", name, line)
 			}
