@@ -46,7 +46,8 @@ names, and all are required. A comment "required" or "optional" is believed, and
 decorators (@required, @type=port) are kept as they are.
 
 A value of an example becomes the @example, unless it looks like a secret, is a
-placeholder, or belongs to a key that is named like a secret. Of a .env no value
+placeholder, or belongs to a key that is named like a secret: such a value is then
+hidden in other keys' values and in comments too. Of a .env no value
 is taken over but a boolean, a port or a word such as a log level, and no comment
 but a heading (# --- database ---) in words that are known to be none. Standard
 input is taken for a .env.

@@ -84,7 +84,7 @@ type inferrer struct {
 	blocks              []draftBlock
 	scrub               []*scrubber       // by source
 	hidden              *strings.Replacer // takes every value that must not be shown out of a text; made when first needed
-	held                withheld          // values that must not be shown as another variable's; made when first needed
+	held                *withheld         // values that must not be shown as another variable's; made when first needed
 	all                 []*draft          // of every source, also those whose variable is another's already
 	names               []bool            // by source: the file is a list of names
 	keys                map[string]bool

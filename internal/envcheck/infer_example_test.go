@@ -79,7 +79,7 @@ func TestParseRenderedExample(t *testing.T) {
 				t.Fatalf("%s: %q %v\n%s", tt.name, back.CurrentEnv, findings, example)
 			}
 			supplied := func(key string) (string, bool) { return env, key == tt.current }
-			for _, key := range strings.Fields("A B C D E F G") {
+			for key := range strings.FieldsSeq("A B C D E F G") {
 				want := newEvaluator(schema, env, supplied).required(schema.Item(key))
 				if got := newEvaluator(back, env, supplied).required(back.Item(key)); got != want {
 					t.Errorf("%s, %s: %s is required: %t, want %t\n%s", tt.name, env, key, got, want, example)

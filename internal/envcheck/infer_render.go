@@ -83,7 +83,7 @@ func (g *inferrer) withhold(base *Schema) {
 	if g.held != nil {
 		return
 	}
-	g.held = withheld{}
+	g.held = &withheld{owners: map[string]map[string]bool{}}
 	for _, d := range g.all {
 		if d.value == "" || isPlaceholder(d.value, secretName(d.key)) {
 			continue

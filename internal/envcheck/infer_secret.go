@@ -230,21 +230,43 @@ func publicWord(v string) bool {
 var publicWords = strings.Fields("true false yes no on off none null auto development production staging test debug info warn warning error localhost")
 
 // withheld says which values must not be shown as those of another variable either.
-type withheld map[string]map[string]bool // by value: whose it is
+type withheld struct {
+	owners map[string]map[string]bool // by value: whose it is
+	within *strings.Replacer          // finds the long ones in a text, however many there are
+}
 
-func (w withheld) add(key, v string) {
+func (w *withheld) add(key, v string) {
 	for _, secret := range secretsIn(v) {
-		if w[secret] == nil {
-			w[secret] = map[string]bool{}
+		if w.owners[secret] == nil {
+			w.owners[secret] = map[string]bool{}
 		}
-		w[secret][key] = true
+		w.owners[secret][key] = true
 	}
 }
 
 // has tells whether a text of a variable is, or holds, what another one's value must not show.
-func (w withheld) has(key, text string) bool {
-	for secret, owners := range w {
-		if (text == secret || len(secret) >= minHidden && strings.Contains(text, secret)) && (len(owners) > 1 || !owners[key]) {
+func (w *withheld) has(key, text string) bool {
+	others := func(secret string) bool {
+		owners := w.owners[secret]
+		return len(owners) > 1 || len(owners) == 1 && !owners[key]
+	}
+	if others(text) {
+		return true
+	}
+	if w.within == nil {
+		var pairs []string
+		for secret := range w.owners {
+			if len(secret) >= minHidden {
+				pairs = append(pairs, secret, "")
+			}
+		}
+		w.within = strings.NewReplacer(pairs...)
+	}
+	if w.within.Replace(text) == text {
+		return false
+	}
+	for secret := range w.owners {
+		if len(secret) >= minHidden && strings.Contains(text, secret) && others(secret) {
 			return true
 		}
 	}
@@ -252,10 +274,10 @@ func (w withheld) has(key, text string) bool {
 }
 
 // words takes the short ones out of a text, where they stand alone and are no word of a language.
-func (w withheld) words(line string) string {
+func (w *withheld) words(line string) string {
 	return eachWord(line, func(word string) string {
 		core := strings.Trim(word, "\"'`()[]{}<>,;.:=#")
-		if w[core] == nil || len(core) < 3 || len(core) >= minHidden || strings.Trim(strings.ToLower(core), "abcdefghijklmnopqrstuvwxyz") == "" {
+		if w.owners[core] == nil || len(core) < 3 || len(core) >= minHidden || strings.Trim(strings.ToLower(core), "abcdefghijklmnopqrstuvwxyz") == "" {
 			return word
 		}
 		return strings.Replace(word, core, scrubbed, 1)
