@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,26 +24,34 @@ func (f *fixture) fault(t *testing.T, spec string) {
 
 // A blip of the API in any phase must not fail a deploy, nor make anything twice.
 func TestTroubleOfTheAPIIsWaitedOut(t *testing.T) {
-	for name, spec := range map[string]string{
-		"marking the release":                    "PATCH /api/v1/releases/*=502,count=1,skip=1",
-		"updating a machine":                     "POST /v1/apps/shop/machines/*=502,count=1",
-		"updating a machine, the answer lost":    "POST /v1/apps/shop/machines/*=502,count=1,late",
-		"watching a machine":                     "GET /v1/apps/shop/machines/*=500,count=6",
-		"taking the lock":                        "POST /v1/apps/shop/machines/*/lease=503,count=2",
-		"asking who we are":                      "POST /graphql=503,count=2",
-		"setting secrets, the answer lost":       "POST /v1/apps/shop/secrets=502,count=1,late",
-		"watching the release command's machine": "GET /v1/apps/shop/machines/*=500,count=6,skip=2",
+	for name, tt := range map[string]struct{ spec, hits string }{ // hits ends the path of what the fault meets
+		"marking the release":                    {"PATCH /api/v1/releases/*=502,count=1,skip=1", ""},
+		"updating a machine":                     {"POST /v1/apps/shop/machines/*=502,count=1,skip=3", "MACHINE"}, // skip: two locks and the release command's start
+		"updating a machine, the answer lost":    {"POST /v1/apps/shop/machines/*=502,count=1,late,skip=3", "MACHINE"},
+		"watching a machine":                     {"GET /v1/apps/shop/machines/*=500,count=6", ""},
+		"taking the lock":                        {"POST /v1/apps/shop/machines/*/lease=503,count=2", "/lease"},
+		"taking the lock, the answer lost":       {"POST /v1/apps/shop/machines/*/lease=502,count=1,late", "/lease"},
+		"asking who we are":                      {"POST /graphql=503,count=2", ""},
+		"setting secrets, the answer lost":       {"POST /v1/apps/shop/secrets=502,count=1,late", ""},
+		"watching the release command's machine": {"GET /v1/apps/shop/machines/*=500,count=6,skip=2", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			f.mustDeploy(t, f.request("shop:v1"))
-			f.fault(t, spec)
+			f.fault(t, tt.spec)
 			req := f.request("shop:v2")
 			req.Secrets["API_KEY"] = "k-333333"
 			result := f.mustDeploy(t, req)
 			s := f.state(t)
 			if result.Outcome != deploy.Deployed || len(s.Instances) != 2 || s.Mixed || !strings.Contains(s.Current.Image, "shop:v2") {
 				t.Errorf("%+v, state %+v", result, s)
+			}
+			met := slices.ContainsFunc(f.server.Requests(), func(r emulator.Request) bool {
+				return r.Fault != "" && (strings.HasSuffix(r.Path, tt.hits) ||
+					tt.hits == "MACHINE" && slices.ContainsFunc(s.Instances, func(i platform.Instance) bool { return strings.HasSuffix(r.Path, "/"+i.ID) }))
+			})
+			if !met {
+				t.Error("the fault met no such request")
 			}
 		})
 	}
