@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -29,9 +30,15 @@ func boundedMain() {
 		fmt.Fprintln(os.Stderr, "bounded:", errors.Join(err, ctx.Err()))
 		os.Exit(99)
 	}
-	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && used.Maxrss<<10 > boundedMemory {
-		fmt.Fprintf(os.Stderr, "bounded: %d MiB of memory\n", used.Maxrss>>10)
-		os.Exit(99)
+	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		memory := used.Maxrss
+		if runtime.GOOS == "linux" { // elsewhere it is in bytes
+			memory <<= 10
+		}
+		if memory > boundedMemory {
+			fmt.Fprintf(os.Stderr, "bounded: %d MiB of memory\n", memory>>20)
+			os.Exit(99)
+		}
 	}
 	os.Exit(cmd.ProcessState.ExitCode())
 }

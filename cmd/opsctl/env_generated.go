@@ -67,7 +67,11 @@ func (a *app) put(g generated, f generatedFlags) error {
 		return err
 	}
 	if f.check && !fresh {
-		return errs.New(errs.CheckFailed, "%s is stale", filepath.ToSlash(g.path)).WithHint("run: %s", g.again)
+		again := g.again
+		if !missing && !g.mine(have) {
+			again += " --force, which replaces what was written by hand"
+		}
+		return errs.New(errs.CheckFailed, "%s is stale", filepath.ToSlash(g.path)).WithHint("run: %s", again)
 	}
 	return nil
 }

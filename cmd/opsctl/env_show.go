@@ -42,9 +42,7 @@ Exit status 3 with the reason when that program refuses a file.`,
 				return err
 			}
 			if !reveal {
-				for name, value := range vars {
-					vars[name] = masked(value)
-				}
+				vars = maskedVars(vars)
 			}
 			if a.global.JSON {
 				return ui.JSON(a.io.Out, map[string]any{"schema": "opsctl.env.show/v1", "reader": reader, "masked": !reveal, "vars": vars})
@@ -60,6 +58,20 @@ Exit status 3 with the reason when that program refuses a file.`,
 	cmd.Flags().StringVar(&as, "as", "", "reader: next, compose or dotenv (default: as the app's stack does, next)")
 	cmd.Flags().BoolVar(&reveal, "reveal", false, "print the values")
 	return cmd
+}
+
+// maskedVars hides values, and names that may be a piece of one: a reader takes the
+// last line of an unquoted key for an assignment.
+func maskedVars(vars map[string]string) map[string]string {
+	out := make(map[string]string, len(vars))
+	for i, name := range slices.Sorted(maps.Keys(vars)) {
+		shown := name
+		if !envcheck.IsPlausibleName(name) && strings.ToLower(name) != name {
+			shown = fmt.Sprintf("(name %d, %s)", i+1, ui.Count(int64(len([]rune(name))), "character"))
+		}
+		out[shown] = masked(vars[name])
+	}
+	return out
 }
 
 // masked says how long a value is and nothing else.

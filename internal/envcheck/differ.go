@@ -133,7 +133,7 @@ func (d *differ) refuses(ne *Entry) bool {
 
 func (d *differ) composeOnly(e *Entry) {
 	if e.Bare {
-		if d.c.schema.Item(e.Key) == nil && strings.ToUpper(e.Key) != e.Key {
+		if d.c.schema.Item(e.Key) == nil {
 			shown := *e // a line without = may be a secret that was pasted alone
 			shown.Key = ""
 			e = &shown
@@ -241,7 +241,7 @@ func (d *differ) verdict(ne, ce *Entry) verdict {
 		return verdict{rule: "E-EMPTY-COMMENT", level: Warning, why: "the comment after = is the value to compose, so that a missing value looks set",
 			advice: "put the comment on a line of its own above"}
 	case ce.Quote == 0 && strings.HasPrefix(raw, "`"):
-		return verdict{rule: "E-BACKTICK", level: Warning, why: "backticks are quotes to " + app + " and part of the value to compose", meant: []string{ne.Value}}
+		return d.backtick(ne)
 	case ce.Quote == 0 && hash > 0 && raw[hash-1] == '\t':
 		return verdict{rule: "E-HASH-TAB", level: Warning, why: "a comment after a tab is part of the value to compose", advice: "put a blank before #, or the comment on a line of its own"}
 	case ce.Quote == 0 && hash >= 0:
@@ -249,7 +249,11 @@ func (d *differ) verdict(ne, ce *Entry) verdict {
 	case strings.Contains(raw, "\r\n"):
 		return verdict{rule: "E-CRLF", level: Warning, why: "line ends inside the quotes are CRLF to compose and LF to " + app, advice: "save the file with LF line ends"}
 	case strings.IndexByte(raw, '$') >= 0 && d.c.opts.Reader == Dotenv:
-		return verdict{rule: "E-DOLLAR", level: Error, why: "docker compose makes something of the dollar sign, " + app + " does not", meant: []string{ne.Value}}
+		v := verdict{rule: "E-DOLLAR", level: Error, why: "docker compose makes something of the dollar sign, " + app + " does not", meant: []string{ne.Value}}
+		if strings.IndexByte(raw, '\\') >= 0 {
+			v.meant, v.advice = nil, "write the value in single quotes, and without backslashes that are no part of it"
+		}
+		return v
 	case strings.IndexByte(raw, '$') >= 0:
 		return d.dollar(ne, ce, inside(ce))
 	case strings.IndexByte(raw, '\\') >= 0:
@@ -260,6 +264,16 @@ func (d *differ) verdict(ne, ce *Entry) verdict {
 		return v
 	}
 	return verdict{rule: "E-QUOTE", level: Warning, why: "the quotes are not read alike", meant: []string{ce.Value, ne.Value}}
+}
+
+// backtick classifies quotes that only the app's reader knows. A dollar sign between
+// them was meant as one, or as a reference: what the reader made of it was not.
+func (d *differ) backtick(ne *Entry) verdict {
+	v := verdict{rule: "E-BACKTICK", level: Warning, why: "backticks are quotes to " + d.c.app() + " and part of the value to compose", meant: []string{inside(ne)}}
+	if escapesDollar(inside(ne)) {
+		v.meant, v.advice = nil, plainDollar
+	}
+	return v
 }
 
 // hash classifies a # right after a value: a part of it, or a comment without a blank
@@ -321,11 +335,12 @@ func (d *differ) dollar(ne, ce *Entry, inner string) verdict {
 				advice: "move this line below that of " + d.c.shownKey(name)}
 		}
 	}
-	why := "Next.js expands the dollar sign"
+	v := verdict{rule: "E-DOLLAR", level: Error, why: "Next.js expands the dollar sign", meant: []string{inner}}
 	if ce.Quote == '\'' {
-		why += "; single quotes do not protect it there"
+		v.why += "; single quotes do not protect it there"
+		v.meant = []string{ce.Value} // compose takes the backslash from an escaped quote, and nothing else
 	}
-	return verdict{rule: "E-DOLLAR", level: Error, why: why, meant: []string{inner}}
+	return v
 }
 
 // skips says that the app's own reader skips a line, where it is not compose.

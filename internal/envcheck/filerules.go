@@ -75,6 +75,9 @@ func (c *checker) shownKey(key string) string {
 	return ""
 }
 
+// IsPlausibleName reports whether a name may be printed though no schema knows it.
+func IsPlausibleName(key string) bool { return isPlausibleKey(key) }
+
 // isPlausibleKey reports whether a key looks like the name of a variable and
 // not like a secret, or a line of one that happens to hold a =, such as the last
 // line of an unquoted private key. Only such a key is ever printed.
@@ -97,7 +100,7 @@ func isPlausibleKey(key string) bool {
 	case upper > 0 && lower > 0: // Base64 looks like this, and names hardly do
 		return false
 	case !strings.Contains(key, "_"):
-		return len(key) <= 8 || len(key) <= 16 && digits <= 1
+		return upper > 0 && (len(key) <= 8 || len(key) <= 16 && digits <= 1)
 	}
 	return true
 }

@@ -97,6 +97,9 @@ type edit struct {
 
 // propose takes a repair of a file.
 func (c *checker) propose(l *loaded, e edit) {
+	if e.text == l.text[e.start:e.end] {
+		return // it is written so already
+	}
 	if c.edits == nil {
 		c.edits = map[string][]edit{}
 	}

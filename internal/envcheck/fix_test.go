@@ -60,6 +60,15 @@ func TestFix(t *testing.T) {
 		{"backticks", "P=`bar 'baz'`\n", "P=bar 'baz'\n", `1:3 E-BACKTICK the value is written without quotes now|  docker compose gets 9 characters for P instead of 11 characters`},
 		{"a key in backticks", "P=`-----BEGIN KEY-----\nabc\n-----END KEY-----`\nQ=1\n", "P=\"-----BEGIN KEY-----\nabc\n-----END KEY-----\"\nQ=1\n",
 			`1:3 E-SYNTAX the value is written in double quotes now|  docker compose gets 41 characters for P instead of 20 characters`},
+		{"a dollar sign in backticks", "P=`$ecret`\n", "P=\"\\$ecret\"\n",
+			`1:3 E-BACKTICK the value is written in double quotes with \$ for each dollar sign now|  Next.js gets 6 characters for P instead of nothing|  docker compose gets 6 characters for P instead of 2 characters`},
+		{"a reference in backticks", "Q=h.de\nP=`https://${Q}/v1`\n", "Q=h.de\nP=\"https://${Q}/v1\"\n",
+			`2:3 E-BACKTICK the value is written in double quotes, in which both expand it now|  docker compose gets 15 characters for P instead of 17 characters`},
+		{"a comment behind backticks", "P=`x`# why\n", "P=`x`# why\n", nothing},
+		{"a comment mark in backticks", "P=`pw #x`\n", "P=\"pw #x\"\n", `1:3 E-BACKTICK the value is written in double quotes now|  docker compose gets 5 characters for P instead of 3 characters`},
+		{"ends that differ", "P=\"ß)[ #\\\\\" # c\"\n", "P=\"ß)[ #\\\\\" # c\"\n", nothing},
+		{"an escaped quote and a dollar sign", `P='it\'s $5'`, `P="it's \$5"`,
+			`1:3 E-DOLLAR the value is written in double quotes with \$ for each dollar sign now|  Next.js gets 7 characters for P instead of 6 characters`},
 		{"escapes", `P="say \"hi\""`, `P=say "hi"`, `1:3 E-ESCAPE the value is written without quotes now|  Next.js gets 8 characters for P instead of 10 characters`},
 		{"an escape with two meanings", `P="a\tb"`, `P="a\tb"`, nothing},
 		{"default", "Q=db\nP=\"postgres://${Q:-localhost}/app\"\n", "Q=db\nP=\"postgres://${Q}/app\"\n",
@@ -226,8 +235,8 @@ func invents(t *testing.T, text, after string) {
 	next, _ := Read(Next, "", []byte(text), nil)
 	compose, _ := Read(Compose, "", []byte(text), nil)
 	is, err := Read(Next, "", []byte(after), nil)
-	if err != nil {
-		return
+	if err != nil || !sameLines(next, compose) {
+		return // with an open quote one repair changes what the next one finds
 	}
 	for key, e := range is.Last() {
 		known := []string{next.Vars[key], compose.Vars[key]}
@@ -242,10 +251,15 @@ func invents(t *testing.T, text, after string) {
 	}
 }
 
+// sameLines reports whether two readers find the same keys on the same lines, each once.
+func sameLines(a, b *File) bool {
+	return len(a.Entries) == len(a.Last()) && slices.EqualFunc(a.Entries, b.Entries, func(x, y Entry) bool { return x.Key == y.Key && x.Pos.Line == y.Pos.Line })
+}
+
 // someFile is a .env file with mistakes.
 func someFile(rng *rand.Rand) string {
 	values := []string{
-		"x", "'a$b'", `"a$b"`, "$2b$10$x", "a#b", "a #b", " # c", "a\t# c", "`a b`", "`a\nb`", `"say \"hi\""`, `'it\'s'`, `"C:\\x"`, `"a\tb"`, "${P}", "${Q:-d}", "$P$Q", "${R:+x}",
+		"x", "'a$b'", `"a$b"`, "$2b$10$x", "a#b", "a #b", " # c", "a\t# c", "`a b`", "`a\nb`", "`a$b`", "`pw #x`", "`${Q}/x`", "`x`# keep 7", "'it\\'s $5'", `"say \"hi\""`, `'it\'s'`, `"C:\\x"`, `"a\tb"`, "${P}", "${Q:-d}", "$P$Q", "${R:+x}",
 		"'${Q}/x'", `pa\$x`, "a$$b", `"a`, "'b", `"x` + "\r\n" + `y"`, "", "''", `"p#${Q}"`, "p#${Q}", `a"b$c`, `'a$$b'`, `"a$$b"`, `\$\$ =)`, `'$/ #\$$?'`, `a\$b#c`, "é$é", "${P", "x y 'z'",
 	}
 	lines := []string{"# comment", "", "#P=1", "junk", "P", "P:1", "é=1", "  # indented"}

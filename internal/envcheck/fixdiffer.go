@@ -21,6 +21,9 @@ type proposal struct {
 // know what was meant. What the process has decides nothing: it is another one elsewhere.
 func (d *differ) proposals(ne, ce *Entry, v verdict) []proposal {
 	raw := inside(ce)
+	if v.rule == "E-BACKTICK" {
+		raw = inside(ne)
+	}
 	refs := d.references(raw)
 	switch {
 	case len(v.meant) == 0:
@@ -28,7 +31,7 @@ func (d *differ) proposals(ne, ce *Entry, v verdict) []proposal {
 	case refs.here > 0 && refs.here == refs.all && strings.IndexByte(raw, '"') < 0 && d.c.opts.Reader != Dotenv &&
 		(!d.c.schema.SensitiveKey(ne.Key) || refs.braced && ce.Quote != '\''):
 		value := ce.Value
-		if ce.Quote == '\'' {
+		if ce.Quote == '\'' || v.rule == "E-BACKTICK" {
 			value = ne.Value
 		}
 		return []proposal{{value, `"` + raw + `"`, "in double quotes, in which both expand it"}}
@@ -76,12 +79,16 @@ func (d *differ) references(raw string) references {
 func (d *differ) repair(ne, ce *Entry, v verdict) {
 	e := edit{rule: v.rule, key: ne.Key, pos: ce.ValuePos}
 	e.start = d.l.offset(ce.ValuePos)
-	e.end = e.start + len(ce.Raw)
-	if e.end > len(d.l.text) || d.l.text[e.start:e.end] != ce.Raw {
-		return
+	raw := ce.Raw
+	if v.rule == "E-BACKTICK" { // compose takes a comment behind it along, or stops at one inside
+		raw = ne.Raw
 	}
-	if v.doubt {
+	e.end = e.start + len(raw)
+	switch {
+	case v.doubt, e.end > len(d.l.text), d.l.text[e.start:e.end] != raw:
 		return
+	case ne.EndLine > ce.EndLine, ne.EndLine == ne.Pos.Line && len(ne.Raw) > len(raw):
+		return // they do not agree where the value ends: what is left might be a piece of it
 	}
 	var value string
 	switch rule := v.rule; {

@@ -51,6 +51,9 @@ func withoutComments(blocks []draftBlock) (kept []draftBlock, dropped int) {
 // real tells that a line of a .env names a variable and is not a secret itself:
 // a line of base64 ends in =, and one of base32 is in capitals as well.
 func (d *draft) real() bool {
+	if strings.ContainsAny(d.key, "0123456789") && strings.ToUpper(d.key) != d.key && strings.ToLower(d.key) != d.key || secretKind("", d.key) != "" {
+		return false // digits, capitals and small letters together make no name
+	}
 	if !strings.Contains(d.key, "_") {
 		if d.off {
 			return slices.Contains(sectionWords, strings.ToLower(d.key)) || slices.Contains(publicNames, d.key)

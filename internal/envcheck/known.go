@@ -29,10 +29,10 @@ func (k Known) Matches(name string) bool {
 // KnownVariables says who reads or sets what. It is kept to what is sure: each entry
 // silences a finding of opsctl env scan, and is advice in one of env check.
 var KnownVariables = sync.OnceValue(func() []Known {
-	return slices.Concat(ofSystems(), ofPlatforms(), ofLibraries())
+	return slices.Concat(ofSystems(), ofPrograms(), ofPlatforms(), ofLibraries())
 })
 
-// ofSystems are those of runtimes, shells and servers.
+// ofSystems are those of systems and shells, and of what runs the app.
 func ofSystems() []Known {
 	return []Known{
 		{Name: "NODE_ENV", Who: "Node.js frameworks", Sets: true},
@@ -72,6 +72,32 @@ func ofSystems() []Known {
 		{Name: "SKIP_ENV_VALIDATION", Who: "builds without an environment", Sets: true},
 		{Name: "VITEST*", Who: "Vitest", Sets: true},
 		{Name: "JEST_WORKER_ID", Who: "Jest", Sets: true},
+		{Name: "NEXT_SHARP_PATH", Who: "Next.js"},
+		{Name: "NEXT_MANUAL_SIG_HANDLE", Who: "Next.js"},
+		{Name: "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY", Who: "Next.js"},
+		{Name: "NODE_DEBUG", Who: "Node.js"},
+		{Name: "NODE_PATH", Who: "Node.js"},
+		{Name: "NODE_NO_WARNINGS", Who: "Node.js"},
+		{Name: "ALL_PROXY", Who: "every HTTP client"},
+		{Name: "http_proxy", Who: "every HTTP client"},
+		{Name: "https_proxy", Who: "every HTTP client"},
+		{Name: "no_proxy", Who: "every HTTP client"},
+		{Name: "LOGNAME", Who: "the system", Sets: true},
+		{Name: "COLUMNS", Who: "the terminal", Sets: true},
+		{Name: "SHLVL", Who: "the shell", Sets: true},
+		{Name: "DISPLAY", Who: "the desktop", Sets: true},
+		{Name: "SSH_AUTH_SOCK", Who: "ssh-agent", Sets: true},
+		{Name: "EDITOR", Who: "the user", Sets: true},
+		{Name: "SYSTEMROOT", Who: "Windows", Sets: true},
+		{Name: "COMSPEC", Who: "Windows", Sets: true},
+		{Name: "HOMEPATH", Who: "Windows", Sets: true},
+		{Name: "PROGRAMFILES", Who: "Windows", Sets: true},
+	}
+}
+
+// ofPrograms are those of language runtimes, and of programs beside the app.
+func ofPrograms() []Known {
+	return []Known{
 		{Name: "GOGC", Who: "the Go runtime"},
 		{Name: "GOMEMLIMIT", Who: "the Go runtime"},
 		{Name: "GOMAXPROCS", Who: "the Go runtime"},
@@ -93,12 +119,6 @@ func ofSystems() []Known {
 		{Name: "GOOGLE_APPLICATION_CREDENTIALS", Who: "Google's clients"},
 		{Name: "OTEL_*", Who: "OpenTelemetry"},
 		{Name: "COMPOSE_*", Who: "docker compose"},
-		{Name: "NEXT_SHARP_PATH", Who: "Next.js"},
-		{Name: "NEXT_MANUAL_SIG_HANDLE", Who: "Next.js"},
-		{Name: "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY", Who: "Next.js"},
-		{Name: "NODE_DEBUG", Who: "Node.js"},
-		{Name: "NODE_PATH", Who: "Node.js"},
-		{Name: "NODE_NO_WARNINGS", Who: "Node.js"},
 		{Name: "PGHOSTADDR", Who: "libpq"},
 		{Name: "PGPASSFILE", Who: "libpq"},
 		{Name: "PGSERVICE", Who: "libpq"},
@@ -119,20 +139,6 @@ func ofSystems() []Known {
 		{Name: "COMPOSE_PROFILES", Who: "docker compose"},
 		{Name: "COMPOSE_PATH_SEPARATOR", Who: "docker compose"},
 		{Name: "DOCKER_HOST", Who: "docker compose"},
-		{Name: "ALL_PROXY", Who: "every HTTP client"},
-		{Name: "http_proxy", Who: "every HTTP client"},
-		{Name: "https_proxy", Who: "every HTTP client"},
-		{Name: "no_proxy", Who: "every HTTP client"},
-		{Name: "LOGNAME", Who: "the system", Sets: true},
-		{Name: "COLUMNS", Who: "the terminal", Sets: true},
-		{Name: "SHLVL", Who: "the shell", Sets: true},
-		{Name: "DISPLAY", Who: "the desktop", Sets: true},
-		{Name: "SSH_AUTH_SOCK", Who: "ssh-agent", Sets: true},
-		{Name: "EDITOR", Who: "the user", Sets: true},
-		{Name: "SYSTEMROOT", Who: "Windows", Sets: true},
-		{Name: "COMSPEC", Who: "Windows", Sets: true},
-		{Name: "HOMEPATH", Who: "Windows", Sets: true},
-		{Name: "PROGRAMFILES", Who: "Windows", Sets: true},
 	}
 }
 

@@ -47,7 +47,7 @@ func droppedFrom(raw string, set func(string) bool) dropped {
 // nothing in their place and say nothing. What looks like a reference may as
 // well be a piece of a password, so that no name is printed for a sensitive key.
 func (c *checker) unset(l *loaded, e *Entry) {
-	if len(c.unread) > 0 || c.opts.NamesOnly || c.opts.Reader == Dotenv || strings.IndexByte(e.Raw, '$') < 0 {
+	if len(c.unread) > 0 || c.opts.NamesOnly || c.opts.Reader == Dotenv || c.opts.Reader == Compose && e.Quote == '\'' || strings.IndexByte(e.Raw, '$') < 0 {
 		return
 	}
 	d := droppedFrom(e.Raw, c.isSet)
@@ -55,13 +55,13 @@ func (c *checker) unset(l *loaded, e *Entry) {
 		return
 	}
 	level, sensitive := Warning, c.schema.SensitiveKey(e.Key)
-	if sensitive {
+	if sensitive && c.opts.Reader == Next {
 		level = Error
 	}
 	what := "a variable that is set nowhere, and the reference is"
 	if len(d.names) > 1 {
 		what = itoa(len(d.names)) + " variables that are set nowhere, and the references are"
-	} else if !sensitive && c.shownKey(d.names[0]) != "" {
+	} else if !sensitive && secretKind("", d.names[0]) == "" {
 		what = "$" + d.names[0] + ", which is set nowhere, and the reference is"
 	}
 	key := c.shownKey(e.Key)
@@ -70,7 +70,7 @@ func (c *checker) unset(l *loaded, e *Entry) {
 	}
 	pos := placeIn(e, d.first)
 	c.add(Finding{File: l.name, Line: pos.Line, Col: pos.Col, Rule: "E-UNSET", Level: level, Key: c.shownKey(e.Key),
-		Message: key + " refers to " + what + " dropped: the value loses " + characters(strings.Repeat("x", d.chars)),
+		Message: key + " refers to " + what + " dropped" + c.byCompose() + ": the value loses " + characters(strings.Repeat("x", d.chars)),
 		Fix:     c.unsetFix(e, d)})
 }
 
@@ -123,3 +123,11 @@ func placeIn(e *Entry, off int) Pos {
 var keepsDollar = []string{"E-DOLLAR", "E-DOLLAR-ESC", "E-HASH", "E-OPERATOR"}
 
 func settlesDollar(rule string) bool { return slices.Contains(keepsDollar, rule) }
+
+// byCompose says who drops a reference where the app's own reader may be another one.
+func (c *checker) byCompose() string {
+	if c.opts.Reader == Compose {
+		return " by docker compose"
+	}
+	return ""
+}

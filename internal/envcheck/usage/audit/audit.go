@@ -213,7 +213,10 @@ func (c *comparison) client() {
 		case !envcheck.IsPublicName(u.Name):
 			f.Rule, f.Level = Client, envcheck.Error
 			f.Message = u.Name + ` is read in a file with "use client": in the browser it is undefined`
-			f.Fix = "read it on the server and hand the value down, or name it NEXT_PUBLIC_" + u.Name + " if everybody may see it"
+			f.Fix = "read it on the server and hand down what the browser may see"
+			if !c.schema.SensitiveKey(u.Name) {
+				f.Fix += ", or name it NEXT_PUBLIC_" + u.Name + " if everybody may see it"
+			}
 			if u.Optional {
 				f.Level = envcheck.Warning
 				f.Message += ", so that its default or check decides there"
