@@ -116,15 +116,19 @@ func results(n *Node) []Arg {
 	return nil
 }
 
-// patternResult finds a regex() that may become the value of an expression.
+// patternResult finds a regex() that may become the value of an expression, or a part of it.
 func patternResult(n *Node) *Node {
-	if n == nil || n.Kind != NodeCall {
+	if n == nil || isText(n) {
 		return nil
 	}
-	if n.Text == "regex" {
+	parts := n.Args // of a collection or a text
+	if n.Kind == NodeCall && n.Text != "concat" {
+		parts = results(n)
+	}
+	if n.Kind == NodeCall && n.Text == "regex" {
 		return n
 	}
-	for _, a := range results(n) {
+	for _, a := range parts {
 		if p := patternResult(a.Value); p != nil {
 			return p
 		}

@@ -13,7 +13,7 @@ func (p *schemaParser) importDecorator(d Decorator) {
 		return
 	}
 	imp.Path = text(args[0].Value)
-	filter := ""
+	filter, missing := "", (*Node)(nil)
 	for _, a := range args[1:] {
 		switch a.Name {
 		case "pick", "omit":
@@ -32,9 +32,7 @@ func (p *schemaParser) importDecorator(d Decorator) {
 				p.report(a.Value.Pos, "schema-import", Error, "", "enabled is true, false or a condition", "")
 			}
 		case "allowMissing":
-			if imp.AllowMissing = text(a.Value) == "true"; a.Value.Kind != NodeBool {
-				p.report(a.Value.Pos, "schema-import", Error, "", "allowMissing is true or false", "")
-			}
+			imp.AllowMissing, missing = text(a.Value) == "true", a.Value
 		case "": // the old spelling: names to pick
 			imp.Pick = append(imp.Pick, text(a.Value))
 			switch {
@@ -51,6 +49,9 @@ func (p *schemaParser) importDecorator(d Decorator) {
 	}
 	if imp.Enabled != nil && imp.Enabled.Kind == NodeBool && imp.Enabled.Text == "false" {
 		return // nobody looks at what it names
+	}
+	if missing != nil && missing.Kind != NodeBool {
+		p.report(missing.Pos, "schema-import", Error, "", "allowMissing is true or false", "")
 	}
 	if p.importPath(imp, args[0].Value.Pos) {
 		p.schema.Imports = append(p.schema.Imports, imp)

@@ -205,7 +205,7 @@ func (l *loader) references(s *Schema) {
 			switch {
 			case n.Text == "forEnv" && s.CurrentEnv == "":
 				report(file, n.Pos, "schema-function", key, "forEnv() needs @currentEnv in the header", "add # @currentEnv=$NODE_ENV to the header")
-			case name != "" && key != "" && s.byKey[name] == nil && !isBuiltin(name):
+			case name != "" && s.byKey[name] == nil && !isBuiltin(name):
 				report(file, n.Pos, "schema-reference", key, "$"+name+" is no item of the schema or its imports", didYouMean(name, s.Keys()))
 			}
 		})

@@ -64,10 +64,15 @@ func (e *evaluator) coerce(t *Type, v val) (val, problem) {
 		s = strings.TrimFunc(s, isJSSpace)
 	}
 	switch {
-	case t.Name == "md5", t.Name != "url" && e.opt(t, "normalize").truthy(), t.Name == "string" && e.opt(t, "toLowerCase").truthy():
+	case t.Name == "md5", t.Name != "url" && e.opt(t, "normalize").truthy():
 		s = jsLower(s)
-	case t.Name == "string" && e.opt(t, "toUpperCase").truthy():
-		s = jsUpper(s)
+	case t.Name == "string":
+		if e.opt(t, "toUpperCase").truthy() {
+			s = jsUpper(s)
+		}
+		if e.opt(t, "toLowerCase").truthy() {
+			s = jsLower(s)
+		}
 	case t.Name == "url" && e.opt(t, "prependHttps").truthy() && !hasScheme(s):
 		s = "https://" + s
 	}

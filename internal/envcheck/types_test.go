@@ -57,7 +57,7 @@ func TestTypes(t *testing.T) {
 		{"record(port, keyType=enum(a, b))", `{"a":1}`, `{"c":1} {"a":"x"}`},
 		{"record(number, entriesMinLength=1)", `{"a":1}`, `{} {"a":"x"}`},
 		{"simple-object", `{"a":{}} {}`, "1 x"},
-		{"domain", "example.com a.b.example", "localhost https://a.b a.b:80 1.2.3.4 *.a.b -a.b"},
+		{"domain", "example.com a.b.example", "localhost https://a.b a.b:80 1.2.3.4 *.a.b -a.b aſ.b"},
 		{"domain(allowWildcard=true, allowSingleLabel=true, allowIp=true, allowIpV6=true)", "*.a.b localhost 1.2.3.4 [::1] ::1", "a_b"},
 		{"url(allowedProtocols=[https, wss])", "https://a wss://a", "http://a"},
 	}

@@ -70,7 +70,7 @@ func domainEntry(s string) bool {
 	return s != "" && !strings.ContainsAny(s, " \t\n\r\\/?#@:[]")
 }
 
-var domainLabel = lazyMatch(`^(?i)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var domainLabel = lazyMatch(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
 
 // checkDomain checks a bare host name.
 func (e *evaluator) checkDomain(t *Type, v string) problem {

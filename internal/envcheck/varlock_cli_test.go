@@ -46,7 +46,7 @@ func TestVarlockDriver(t *testing.T) {
 		if strings.Contains(text, "exec(") || strings.Contains(text, "$(") || strings.Contains(text, "@generate") || i%50 != 7 {
 			continue // the command would run and write things
 		}
-		c.name, c.Envs = all[i].String(), c.Envs[2:]
+		c.name, c.Envs = all[i].String(), c.Envs[len(c.Envs)-1:]
 		cases = append(cases, c)
 	}
 	if len(cases) < 20 {

@@ -49,6 +49,9 @@ func stricterSchema(c varlockCase, f Finding, refusedToo bool) string {
 		// A condition with a branch that is neither true nor false. varlock reports it only
 		// where that branch is taken and the item can be resolved, which may be in production alone.
 		return "a condition that fails in some environment"
+	case strings.HasPrefix(f.Message, "@sensitive has no option"), strings.HasSuffix(f.Message, " of @sensitive is true or false"):
+		// varlock reports it where the item can be resolved, not where what it is made from is invalid.
+		return "an option of @sensitive on an item that cannot be resolved"
 	case f.Rule == "schema-conflict" && strings.Contains(f.Message, "cannot be sensitive"):
 		// A number that is a secret in some environments; varlock reports it only in those.
 		return "a secret that cannot be masked, in some environment"
@@ -57,8 +60,9 @@ func stricterSchema(c varlockCase, f Finding, refusedToo bool) string {
 	case f.Rule == "schema-function" && (strings.HasPrefix(f.Message, "if() has ") || f.Message == "regex() has 3 arguments"):
 		return "an argument that varlock ignores"
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "a pattern is no value"):
-		// if(forEnv(production), regex("a"), b): varlock reports it in production only.
-		return "a pattern as a value, in some environment"
+		// if(forEnv(production), regex("a"), b): varlock reports it in production only. Within
+		// a text or a list it makes /a/ or {} of it, which is not what was meant.
+		return "a pattern as a value, in some environment or in a part"
 	case f.Rule == "schema-function" && strings.HasPrefix(f.Message, "forEnv() needs @currentEnv"):
 		// varlock reports it where the value is asked for, opsctl whether or not it is.
 		return "forEnv() without an environment"
@@ -140,6 +144,9 @@ func laxerValue(mine opsctlVerdict, key string, errors []string) string {
 func otherKey(c varlockCase, i int, key string, mine opsctlVerdict) string {
 	if bareEmpty(c, i, key) {
 		return "KEY= in a file"
+	}
+	if madeByVarlock(mine.schema.Item(key)) {
+		return "decided by what varlock makes at run time"
 	}
 	needs := mine.schema.Item(key).needs()
 	for k := 0; k < len(needs); k++ {

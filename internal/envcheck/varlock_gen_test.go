@@ -70,7 +70,7 @@ func (g *schemaGen) project() varlockCase {
 	process := g.values(c)
 	flag := g.env
 	if flag == "" {
-		flag = "UNRELATED"
+		flag = noFlag
 	}
 	return inEnvironments(c, flag, process)
 }

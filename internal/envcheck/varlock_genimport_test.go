@@ -1,6 +1,9 @@
 package envcheck
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // importedFiles makes one to three files with definitions of some keys, among
 // them keys that the importing file has as well, and leaves the @import
@@ -11,10 +14,14 @@ func (g *schemaGen) importedFiles() map[string]string {
 	defer func() { g.imported = false }()
 	types := g.typed
 	var root []string
+	open := []int{} // files that may be imported once more
 	for i := range 1 + g.rng.IntN(3) {
 		g.imports = nil
-		if i > 0 && g.one(2) { // nested, and perhaps imported by the schema too
-			g.imports = []string{g.importOf(".env.lib"+itoa(g.rng.IntN(i)), false)}
+		nested := len(open) > 0 && g.one(2)
+		if nested { // perhaps imported by the schema too
+			at := g.rng.IntN(len(open))
+			g.imports = []string{g.importOf(".env.lib"+itoa(open[at]), false)}
+			open = slices.Delete(open, at, at+1)
 		}
 		var b strings.Builder
 		g.header(&b)
@@ -33,8 +40,15 @@ func (g *schemaGen) importedFiles() map[string]string {
 		if files[name] = b.String(); !strings.Contains(files[name], "=") {
 			files[name] += "OTHER=1\n"
 		}
-		if i == 0 || !g.one(3) {
+		// A file that imports others is imported once here: where it is imported again, varlock
+		// does not follow its import of a file that was imported before it, and a key of that
+		// one may stay without its value. opsctl follows each import.
+		byRoot := i == 0 || !g.one(3)
+		if byRoot {
 			root = append(root, g.importOf(name, true))
+		}
+		if !nested || !byRoot {
+			open = append(open, i)
 		}
 	}
 	if g.one(6) {

@@ -45,10 +45,17 @@ type varlockKey struct {
 // threeEnvs are those in which each case is loaded.
 var threeEnvs = []string{"development", "test", "production"}
 
+// noFlag stands for the variable that says which environment it is where there is none.
+const noFlag = "UNRELATED"
+
 // inEnvironments gives a case its process environments: flag names the
 // variable that says which, and more is set in all of them.
 func inEnvironments(c varlockCase, flag string, more map[string]string) varlockCase {
-	for _, env := range threeEnvs {
+	envs := threeEnvs
+	if flag == noFlag {
+		envs = envs[:1] // they would all be the same
+	}
+	for _, env := range envs {
 		process := maps.Clone(more)
 		if process == nil {
 			process = map[string]string{}
@@ -197,7 +204,7 @@ func varlockSeed(t *testing.T) uint64 {
 // schemas, find the same keys invalid, and give every valid key the same value.
 func TestVarlockAgrees(t *testing.T) {
 	varlockModules(t)
-	count := 2500
+	count := 2000
 	if s := os.Getenv("OPSCTL_VARLOCK_COUNT"); s != "" {
 		count, _ = strconv.Atoi(s)
 	}
@@ -232,7 +239,7 @@ func TestVarlockAgrees(t *testing.T) {
 		t.Logf("%5d %s", tally[what], what)
 	}
 	t.Logf("%d cases, %d differ; varlock took %s, all %s", len(cases), different, asked.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
-	if count >= 2500 {
+	if count >= 2000 {
 		checkCoverage(t, tally, len(cases))
 	}
 }

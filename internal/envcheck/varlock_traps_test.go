@@ -19,9 +19,11 @@ func varlockTraps(t *testing.T) []varlockCase {
 		}
 		text = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\r`, "\r").Replace(text)
 		c := varlockCase{name: "trap " + line, Files: map[string]string{".env.schema": text + "\n"}}
-		flag := "APP_ENV"
+		flag := noFlag
 		if s, _ := ParseSchema("", []byte(text)); s.CurrentEnv != "" {
 			flag = s.CurrentEnv
+		} else if strings.Contains(text, "APP_ENV") {
+			flag = "APP_ENV"
 		}
 		cases = append(cases, inEnvironments(c, flag, nil))
 	}
