@@ -37,7 +37,7 @@ func compareVarlock(t *testing.T, c varlockCase, answers []varlockAnswer, tally 
 		}
 	}
 	if len(theirs)+len(refused) > 0 {
-		return compareRefusals(c, mine[0].schema, refused, slices.Sorted(maps.Keys(theirs)), unread, tally)
+		return compareRefusals(c, mine, refused, slices.Sorted(maps.Keys(theirs)), unread, tally)
 	}
 	tally["schema accepted by both"]++
 	c.countImports(tally)
@@ -52,13 +52,13 @@ var varlockItemError = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*): [A-Za-z]
 // compareRefusals compares why each of them refuses a schema: both must find
 // fault with the same keys, "" being the header. A file that varlock cannot
 // read at all is one that opsctl cannot read either.
-func compareRefusals(c varlockCase, schema *Schema, mine []Finding, theirs []string, unread bool, tally map[string]int) []string {
+func compareRefusals(c varlockCase, verdicts []opsctlVerdict, mine []Finding, theirs []string, unread bool, tally map[string]int) []string {
 	var diffs []string
 	my, their := map[string]bool{}, map[string][]string{}
 	unreadable := false
 	for _, f := range mine {
 		my[faultOf(f)] = true
-		my[""] = my[""] || f.Key != "" && f.Key == schema.CurrentEnv // without which no import can be decided on
+		my[""] = my[""] || f.Key != "" && f.Key == verdicts[0].schema.CurrentEnv // without which no import can be decided on
 		unreadable = unreadable || slices.Contains(unreadableRules, f.Rule)
 	}
 	for _, msg := range theirs {
@@ -95,7 +95,7 @@ func compareRefusals(c varlockCase, schema *Schema, mine []Finding, theirs []str
 		if my[key] || onCycle(their[key], mine) {
 			continue
 		}
-		if why := laxerSchema(schema, their[key]); why != "" {
+		if why := laxerSchema(verdicts, their[key]); why != "" {
 			tally["opsctl is laxer: "+why]++
 			continue
 		}
@@ -174,10 +174,9 @@ func compareTraits(c varlockCase, i int, key string, mine opsctlVerdict, want va
 	default:
 		differ(key, "sensitive is %v for varlock, %v for opsctl", want.Sensitive, got)
 	}
-	switch got := mine.required[key]; {
-	case got == want.Required:
+	if got := mine.required[key]; got == want.Required {
 		tally[fmt.Sprintf("required: %v for both", got)]++
-	default:
+	} else {
 		if why := otherKey(c, i, key, mine); why != "" {
 			tally["required differs: "+why]++
 			return

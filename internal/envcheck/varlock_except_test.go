@@ -1,6 +1,7 @@
 package envcheck
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -71,10 +72,14 @@ func stricterSchema(c varlockCase, f Finding, refusedToo bool) string {
 }
 
 // laxerSchema says why opsctl accepts a schema that varlock refuses.
-func laxerSchema(s *Schema, messages []string) string {
+func laxerSchema(verdicts []opsctlVerdict, messages []string) string {
 	for _, msg := range messages {
 		key, what, _ := strings.Cut(msg, ": ")
-		if it := s.Item(key); it == nil || it.Type == nil || it.Type.Pos != (Pos{}) || !strings.Contains(what, "value cannot be sensitive") {
+		var it *Item // an import may be there in one environment only
+		for _, v := range verdicts {
+			it = cmp.Or(it, v.schema.Item(key))
+		}
+		if it == nil || it.Type == nil || it.Type.Pos != (Pos{}) || !strings.Contains(what, "value cannot be sensitive") {
 			return ""
 		}
 	}
