@@ -138,13 +138,13 @@ func (d *deployProgress) result(r deploy.Result) error {
 	}
 	switch r.Outcome {
 	case deploy.Unchanged:
-		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d runs as wanted; nothing was changed\n", r.App, r.Release)
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s runs as wanted; nothing was changed\n", r.App, r.Release)
 		return err
 	case deploy.RolledBack:
-		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d runs again at %s\n", r.App, r.Release, r.URL)
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s runs again at %s\n", r.App, r.Release, r.URL)
 		return err
 	default:
-		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %d (%s) runs at %s\n", r.App, r.Release, platform.ShortImage(r.Image), r.URL)
+		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s (%s) runs at %s\n", r.App, r.Release, platform.ShortImage(r.Image), r.URL)
 		return err
 	}
 }

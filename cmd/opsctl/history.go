@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +51,7 @@ deploys and rollbacks that were run from this machine, from its journal.`,
 }
 
 type releaseEntry struct {
-	Version int                    `json:"version"`
+	Version string                 `json:"version"`
 	Image   string                 `json:"image"`
 	Status  platform.ReleaseStatus `json:"status"`
 	Created time.Time              `json:"created"`
@@ -82,7 +81,7 @@ func (a *app) printHistory(t target, state *platform.State, releases []platform.
 		case e.Status == platform.Failed:
 			mark = ui.Fail
 		}
-		rows = append(rows, []string{mark.String() + " " + strconv.Itoa(e.Version), a.ago(e.Created), string(e.Status), platform.ShortImage(e.Image)})
+		rows = append(rows, []string{mark.String() + " " + releaseText(e.Version), a.ago(e.Created), string(e.Status), platform.ShortImage(e.Image)})
 	}
 	ui.Table(a.io.Out, a.io.Width(), []string{"  release", "when", "status", "image"}, rows)
 	if len(runs) == 0 {

@@ -12,7 +12,7 @@ import (
 
 func newRollbackCmd(a *app) *cobra.Command {
 	var (
-		to           int
+		to           string
 		platformName string
 	)
 	cmd := &cobra.Command{
@@ -48,8 +48,8 @@ It asks first; without a terminal it needs --yes.`,
 				plan = a.io.Out // it is what was asked for
 			}
 			if !a.global.JSON && (!a.global.Quiet || a.global.DryRun) {
-				fmt.Fprintf(plan, "%s: release %d → %d (%s); the database and the secrets stay as they are\n",
-					ui.Bold(t.env.App), state.Current.Version, release.Version, platform.ShortImage(release.Image))
+				fmt.Fprintf(plan, "%s: release %s → %s (%s); the database and the secrets stay as they are\n",
+					ui.Bold(t.env.App), releaseText(state.Current.Version), release.Version, platform.ShortImage(release.Image))
 			}
 			if a.global.DryRun {
 				if a.global.JSON {
@@ -57,7 +57,7 @@ It asks first; without a terminal it needs --yes.`,
 				}
 				return nil
 			}
-			if ok, err := a.confirm(ctx, fmt.Sprintf("put release %d back?", release.Version)); err != nil || !ok {
+			if ok, err := a.confirm(ctx, fmt.Sprintf("put release %s back?", release.Version)); err != nil || !ok {
 				return err
 			}
 			result, err := engine.Rollback(ctx, t.env.App, state, release, gateOf(t.project))
@@ -68,7 +68,7 @@ It asks first; without a terminal it needs --yes.`,
 			return progress.result(result)
 		},
 	}
-	cmd.Flags().IntVar(&to, "to", 0, "release to return to, by `number` (see: opsctl history)")
+	cmd.Flags().StringVar(&to, "to", "", "release to return to, by `name` or the beginning of it (see: opsctl history)")
 	cmd.Flags().StringVar(&platformName, "platform", "", "platform (default: the environment's)")
 	return cmd
 }

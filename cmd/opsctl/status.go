@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +15,7 @@ type statusReport struct {
 	Platform  string              `json:"platform"`
 	Env       string              `json:"environment"`
 	URL       string              `json:"url"`
-	Release   int                 `json:"release,omitempty"`
+	Release   string              `json:"release,omitempty"`
 	Image     string              `json:"image,omitempty"`
 	Mixed     bool                `json:"mixed"` // the instances do not all run the same release
 	Instances []platform.Instance `json:"instances"`
@@ -65,11 +64,11 @@ func (a *app) printStatus(t target, state *platform.State) error {
 	w := a.io.Out
 	fmt.Fprintf(w, "%s on %s (%s)\n", ui.Bold(report.App), report.Platform, report.Env)
 	fmt.Fprintf(w, "  address  %s\n", report.URL)
-	if report.Release == 0 {
+	if state.Current == nil {
 		fmt.Fprintln(w, "  nothing runs yet; run: opsctl deploy")
 		return nil
 	}
-	fmt.Fprintf(w, "  release  %d\n  image    %s\n", report.Release, platform.ShortImage(report.Image))
+	fmt.Fprintf(w, "  release  %s\n  image    %s\n", releaseText(report.Release), platform.ShortImage(report.Image))
 	if report.Mixed {
 		fmt.Fprintf(w, "  %s the instances do not all run the same release: a deploy is going on, or was cut off\n", ui.Warn)
 	}
@@ -77,8 +76,16 @@ func (a *app) printStatus(t target, state *platform.State) error {
 	rows := make([][]string, 0, len(report.Instances))
 	for _, i := range report.Instances {
 		mark := map[platform.Health]ui.Mark{platform.Healthy: ui.OK, platform.Unhealthy: ui.Fail, platform.Unknown: ui.Info}[i.Health]
-		rows = append(rows, []string{mark.String() + " " + i.ID, i.Region, i.State, strconv.Itoa(i.Release), string(i.Health)})
+		rows = append(rows, []string{mark.String() + " " + i.ID, i.Region, i.State, releaseText(i.Release), string(i.Health)})
 	}
 	ui.Table(w, a.io.Width(), []string{"  instance", "region", "state", "release", "health"}, rows)
 	return nil
+}
+
+// releaseText is a release's name for a table; what ran before opsctl has none.
+func releaseText(version string) string {
+	if version == "" {
+		return "-"
+	}
+	return version
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,19 +19,20 @@ const undoTimeout = 10 * time.Minute
 // run is a deploy under way.
 type run struct {
 	*Engine
-	p        *Prepared
-	id       string
-	command  string // deploy or rollback
-	journal  *Journal
-	release  platform.Release
-	url      string
-	began    time.Time
-	rolling  bool     // instances have been touched
-	renewed  bool     // of a deploy that failed: an instance was made anew, and so has got what waited for that
-	migrated bool     // the release command has run
-	staged   []string // secrets that were staged by this run
-	kept     []string
-	secrets  errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
+	p         *Prepared
+	id        string
+	command   string // deploy or rollback
+	journal   *Journal
+	release   platform.Release
+	url       string
+	began     time.Time
+	rolling   bool     // instances have been touched
+	renewed   bool     // of a deploy that failed: an instance was made anew, and so has got what waited for that
+	untouched bool     // of a roll-out that failed: the release command did, so no instance was changed, only settings
+	migrated  bool     // the release command has run
+	staged    []string // secrets that were staged by this run
+	kept      []string
+	secrets   errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
 }
 
 // step is a part of a deploy.
@@ -76,7 +78,7 @@ func (r *run) alone(ctx context.Context, work func(context.Context) (Outcome, er
 func (r *run) begin() error {
 	return r.journal.Append(Record{
 		Time: r.now(), Run: r.id, Kind: "begin", Command: r.command, By: r.Holder, App: r.p.Request.App.Name,
-		Image: r.p.Image.Pinned(), From: r.p.previous,
+		Image: r.p.Image.Pinned(), From: r.p.previous.Version,
 	})
 }
 
@@ -138,14 +140,15 @@ func (r *run) sameAfterAll() bool {
 
 // closeCutOff ends the ledger entry that a killed run left open.
 func (r *run) closeCutOff(ctx context.Context) {
-	if r.p.CutOff == nil || r.p.CutOff.Release == 0 {
+	book, ok := r.Platform.(platform.Ledger)
+	if !ok || r.p.CutOff == nil || r.p.CutOff.Release == "" {
 		return
 	}
 	app := r.p.Request.App.Name
 	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
 	for _, entry := range ledger {
 		if entry.Version == r.p.CutOff.Release && entry.Status == platform.Running {
-			err = r.Platform.EndRelease(ctx, app, entry, platform.Interrupted)
+			err = book.EndRelease(ctx, app, entry, platform.Interrupted)
 		}
 	}
 	if err != nil { // only the history looks odd
@@ -163,14 +166,14 @@ func (r *run) stillAsPlanned(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version := func(s *platform.State) int {
+	version := func(s *platform.State) string {
 		if s == nil || s.Current == nil {
-			return 0
+			return "none"
 		}
-		return s.Current.Version
+		return cmp.Or(s.Current.Version, "none of opsctl")
 	}
 	if was, is := version(r.p.Observed.State), version(state); was != is {
-		return errs.New(errs.Conflict, "%q was changed since it was planned: release %d, now %d", r.p.Request.App.Name, was, is).
+		return errs.New(errs.Conflict, "%q was changed since it was planned: release %s, now %s", r.p.Request.App.Name, was, is).
 			WithHint("run the same command again")
 	}
 	return asFound(r.p.platformSecrets(), state.Secrets)
@@ -229,6 +232,11 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 		r.emit("undo", Warned, "interrupted: the version before is being put back; a second Ctrl-C abandons that", 0)
 	}
 	outcome, undone, err := r.undo(undo)
+	if err == nil && r.untouched && r.p.restorable {
+		r.noteKept()
+		e := errs.Wrap(cause, errs.CodeOf(cause), "deploy failed before any instance was changed")
+		return FailedRun, e.WithHint("%s", r.hint(cause, r.stillRunning()))
+	}
 	r.renewed = r.p.restorable && r.anyRenewed(undo)
 	r.noteKept()
 	if err != nil {
@@ -260,7 +268,9 @@ func (r *run) undo(ctx context.Context) (Outcome, string, error) {
 		r.emit("undo", Undone, "the instances were destroyed: there is no earlier version", r.now().Sub(began))
 		return Removed, "and its instances were destroyed: there is no earlier version to restore", nil
 	}
-	if err := r.Platform.Restore(ctx, app, r.p.previous, r.p.Request.Gate.Timeout, report); err != nil {
+	to := r.p.previous
+	to.Timeout = r.p.Request.Gate.Timeout
+	if _, err := r.Platform.Restore(ctx, app, to, report); err != nil {
 		r.emit("undo", Failed, r.redact(err.Error()), r.now().Sub(began))
 		return "", "", err
 	}
@@ -285,7 +295,8 @@ func (r *run) learn() {
 }
 
 func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
-	if r.release.ID == "" {
+	book, ok := r.Platform.(platform.Ledger)
+	if !ok || r.release.ID == "" {
 		return
 	}
 	status := platform.Failed
@@ -293,7 +304,7 @@ func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
 		status = platform.Interrupted
 	}
 	r.release.Message = r.redact(cause.Error())
-	if err := r.Platform.EndRelease(ctx, r.p.Request.App.Name, r.release, status); err != nil {
+	if err := book.EndRelease(ctx, r.p.Request.App.Name, r.release, status); err != nil {
 		r.emit("ledger", Warned, r.redact(err.Error()), 0)
 	}
 }
@@ -305,7 +316,7 @@ func (r *run) result(o Outcome) Result {
 	}
 	res := Result{
 		Run: r.id, Command: r.command, Outcome: o, App: r.p.Request.App.Name, URL: r.url, Image: r.release.Image, Release: r.release.Version,
-		Previous: r.p.previous, Changes: changes, Kept: r.kept, Took: r.now().Sub(r.began).Round(time.Millisecond).String(),
+		Previous: r.p.previous.Version, Changes: changes, Kept: r.kept, Took: r.now().Sub(r.began).Round(time.Millisecond).String(),
 	}
 	if s := r.p.Observed.State; o == Unchanged && s != nil {
 		res.URL = s.URL

@@ -193,11 +193,11 @@ func (f *fixture) state(t *testing.T) *platform.State {
 func TestDeployTwiceChangesNothingTheSecondTime(t *testing.T) {
 	f := newFixture(t)
 	first := f.mustDeploy(t, f.request("shop:v1"))
-	if first.Outcome != deploy.Deployed || first.Release != 1 {
+	if first.Outcome != deploy.Deployed || first.Release != "1" {
 		t.Fatalf("first: %+v", first)
 	}
 	s := f.state(t)
-	if len(s.Instances) != 2 || s.Mixed || s.Current.Version != 1 {
+	if len(s.Instances) != 2 || s.Mixed || s.Current.Version != "1" {
 		t.Fatalf("state: %+v", s)
 	}
 	for _, i := range s.Instances {
@@ -232,7 +232,7 @@ func TestDeployRollsBackWhatFailsItsHealthCheck(t *testing.T) {
 				}
 			}
 			s := f.state(t)
-			if s.Mixed || s.Current.Version != 1 || s.Current.Image != before || len(s.Instances) != 2 {
+			if s.Mixed || s.Current.Version != "1" || s.Current.Image != before || len(s.Instances) != 2 {
 				t.Errorf("after the rollback: %+v", s.Current)
 			}
 			// The second instance was never reached, so putting the first one back must not restart it.
@@ -268,7 +268,7 @@ func TestDeployWithAFailingReleaseCommandTouchesNoInstance(t *testing.T) {
 	}
 	after := f.state(t)
 	for i := range before.Instances {
-		if before.Instances[i].ID != after.Instances[i].ID || after.Instances[i].Release != 1 {
+		if before.Instances[i].ID != after.Instances[i].ID || after.Instances[i].Release != "1" {
 			t.Errorf("instance changed: %+v → %+v", before.Instances[i], after.Instances[i])
 		}
 	}
@@ -357,8 +357,8 @@ func TestRollbackReturnsToTheReleaseBefore(t *testing.T) {
 	req := f.request("shop:v2")
 	req.Release.Env["LOG_LEVEL"] = "debug"
 	f.mustDeploy(t, req)
-	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", 0)
-	if err != nil || to.Version != 1 {
+	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", "")
+	if err != nil || to.Version != "1" {
 		t.Fatalf("target %+v, %v", to, err)
 	}
 	result, err := f.engine.Rollback(f.ctx, "shop", state, to, req.Gate)
@@ -383,7 +383,7 @@ func TestOneInstanceIsUpdatedBehindAStandIn(t *testing.T) {
 	req.Image = "registry.fly.io/shop:v2"
 	f.mustDeploy(t, req)
 	after := f.state(t).Instances
-	if len(after) != 1 || after[0].ID != before || after[0].Release != 2 {
+	if len(after) != 1 || after[0].ID != before || after[0].Release != "2" {
 		t.Errorf("instances: %+v, before %s", after, before)
 	}
 }

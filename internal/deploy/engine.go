@@ -65,8 +65,8 @@ type Prepared struct {
 	CutOff   *Run     // an earlier run on this machine that was killed
 	Running  *Run     // a run on this machine that is going on: Apply will refuse
 
-	restorable bool // instances ran, so there is something to put back
-	previous   int  // release to put back on failure; 0 is what ran before opsctl
+	restorable bool             // instances ran, so there is something to put back
+	previous   platform.Release // to put back on failure; of Version "" what ran before opsctl
 	desired    Desired
 	secrets    map[string]string // with the managed database's URLs
 	prints     *Fingerprints
@@ -80,8 +80,8 @@ type Result struct {
 	App      string   `json:"app"`
 	URL      string   `json:"url,omitempty"`
 	Image    string   `json:"image,omitempty"`
-	Release  int      `json:"release,omitempty"`
-	Previous int      `json:"previous,omitempty"`
+	Release  string   `json:"release,omitempty"`
+	Previous string   `json:"previous,omitempty"`
 	Changes  []Change `json:"changes"`
 	Kept     []string `json:"kept,omitempty"` // what a failed deploy could not undo
 	Took     string   `json:"took"`

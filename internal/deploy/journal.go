@@ -25,8 +25,8 @@ type Record struct {
 	By      string    `json:"by,omitempty"`
 	App     string    `json:"app,omitempty"`
 	Image   string    `json:"image,omitempty"`
-	Release int       `json:"release,omitempty"`  // the platform's number of the new release
-	From    int       `json:"previous,omitempty"` // the release that ran before
+	Release string    `json:"release,omitempty"`  // the platform's name of the new release
+	From    string    `json:"previous,omitempty"` // the release that ran before
 	Step    string    `json:"step,omitempty"`
 	Status  Status    `json:"status,omitempty"`
 	Outcome Outcome   `json:"outcome,omitempty"`
@@ -145,8 +145,8 @@ type Run struct {
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Image    string    `json:"image,omitempty"`
-	Release  int       `json:"release,omitempty"`
-	From     int       `json:"previous,omitempty"`
+	Release  string    `json:"release,omitempty"`
+	From     string    `json:"previous,omitempty"`
 	LastStep string    `json:"last_step,omitempty"`
 	Outcome  Outcome   `json:"outcome"`
 	Detail   string    `json:"detail,omitempty"`
@@ -199,10 +199,10 @@ func (j *Journal) Runs() ([]Run, error) {
 }
 
 func (run *Run) fold(r Record) {
-	if r.Release != 0 {
+	if r.Release != "" {
 		run.Release = r.Release
 	}
-	if r.From != 0 {
+	if r.From != "" {
 		run.From = r.From
 	}
 	if r.Image != "" {

@@ -17,9 +17,9 @@ func TestJournalFoldsRunsNewestFirst(t *testing.T) {
 	for i, r := range []Record{
 		{Run: "a", Kind: "begin", Command: "deploy", By: "me@here", Image: "r/shop:1"},
 		{Run: "a", Kind: "step", Step: "lock", Status: Done},
-		{Run: "a", Kind: "end", Outcome: Deployed, Release: 1},
-		{Run: "b", Kind: "begin", Command: "deploy", From: 1},
-		{Run: "b", Kind: "step", Step: "roll out", Status: Started, Release: 2},
+		{Run: "a", Kind: "end", Outcome: Deployed, Release: "1"},
+		{Run: "b", Kind: "begin", Command: "deploy", From: "1"},
+		{Run: "b", Kind: "step", Step: "roll out", Status: Started, Release: "2"},
 	} {
 		r.Time = at.Add(time.Duration(i) * time.Second)
 		if err := j.Append(r); err != nil {
@@ -30,10 +30,10 @@ func TestJournalFoldsRunsNewestFirst(t *testing.T) {
 	if err != nil || len(runs) != 2 {
 		t.Fatalf("%+v, %v", runs, err)
 	}
-	if b := runs[0]; b.ID != "b" || b.Outcome != CutOff || b.LastStep != "roll out" || b.Release != 2 || b.From != 1 {
+	if b := runs[0]; b.ID != "b" || b.Outcome != CutOff || b.LastStep != "roll out" || b.Release != "2" || b.From != "1" {
 		t.Errorf("a run without an end: %+v", b)
 	}
-	if a := runs[1]; a.Outcome != Deployed || a.Release != 1 || a.By != "me@here" || a.Ended.Sub(a.Started) != 2*time.Second {
+	if a := runs[1]; a.Outcome != Deployed || a.Release != "1" || a.By != "me@here" || a.Ended.Sub(a.Started) != 2*time.Second {
 		t.Errorf("a finished run: %+v", a)
 	}
 }

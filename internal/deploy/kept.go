@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ func (r *run) oldValues() string {
 		return ""
 	}
 	image := "IMAGE"
-	if c := r.p.Observed.State.Current; c != nil && c.Version == r.p.previous {
+	if c := r.p.Observed.State.Current; c != nil && c.Version == r.p.previous.Version {
 		image = c.Image
 	}
 	return "to have the old values back, write them into the file that " + strings.Join(names, ", ") + " came from, then:\n" +
@@ -80,10 +79,15 @@ func (r *run) stillRunning() string {
 
 // previousName is the release to return to, for people.
 func (r *run) previousName() string {
-	if r.p.previous == 0 {
+	return releaseName(r.p.previous.Version)
+}
+
+// releaseName is a release for people.
+func releaseName(version string) string {
+	if version == "" {
 		return "what ran before"
 	}
-	return fmt.Sprintf("release %d", r.p.previous)
+	return "release " + version
 }
 
 // hint joins the cause's own hint, what was kept, and what to do about it.

@@ -140,7 +140,7 @@ func TestAPushBetweenPlanAndDeployIsAConflict(t *testing.T) {
 	if _, err := f.engine.Apply(f.ctx, p); errs.ExitCode(err) != 6 || !strings.Contains(err.Error(), "API_KEY, MORE") {
 		t.Errorf("exit %d: %v", errs.ExitCode(err), err)
 	}
-	if s := f.state(t); f.staged() != before || s.Current.Version != 1 || s.Mixed {
+	if s := f.state(t); f.staged() != before || s.Current.Version != "1" || s.Mixed {
 		t.Errorf("it went on: %d requests for secrets, %+v", f.staged()-before, s.Current)
 	}
 }

@@ -173,31 +173,42 @@ func (e *Engine) observeReleases(ctx context.Context, p *Prepared) error {
 func (p *Prepared) chooseRestore(ledger []platform.Release) {
 	state := p.Observed.State
 	if !p.Observed.Unfinished && !state.Mixed {
-		p.restorable, p.previous = true, state.Current.Version
+		p.restorable, p.previous = true, *state.Current
 		return
 	}
-	finished := map[int]bool{0: true} // what ran before opsctl is in no ledger
-	for _, r := range ledger {
-		finished[r.Version] = r.Status == platform.Complete
-	}
-	var candidates []int
-	for _, i := range state.Instances {
-		candidates = append(candidates, i.Release)
-	}
-	slices.Sort(candidates)
-	slices.Reverse(candidates)
-	if p.CutOff != nil && p.CutOff.From != 0 {
-		candidates = append(candidates, p.CutOff.From)
-	}
-	for _, r := range ledger {
-		candidates = append(candidates, r.Version)
-	}
-	for _, version := range candidates {
-		if finished[version] && (version != state.Current.Version || !p.Observed.Unfinished) {
-			p.restorable, p.previous = true, version
+	for _, version := range p.candidates(ledger) {
+		entry := platform.Release{Version: version, Status: platform.Complete} // what ran before opsctl is in no ledger
+		if at := slices.IndexFunc(ledger, func(r platform.Release) bool { return r.Version == version }); at >= 0 {
+			entry = ledger[at]
+		} else if version != "" {
+			continue
+		}
+		if entry.Status == platform.Complete && (version != state.Current.Version || !p.Observed.Unfinished) {
+			p.restorable, p.previous = true, entry
 			return
 		}
 	}
+}
+
+// candidates are the releases to return to, the best one first.
+func (p *Prepared) candidates(ledger []platform.Release) []string {
+	state := p.Observed.State
+	var versions []string
+	for _, r := range ledger { // newest first
+		if slices.ContainsFunc(state.Instances, func(i platform.Instance) bool { return i.Release == r.Version }) {
+			versions = append(versions, r.Version)
+		}
+	}
+	if slices.ContainsFunc(state.Instances, func(i platform.Instance) bool { return i.Release == "" }) {
+		versions = append(versions, "")
+	}
+	if p.CutOff != nil && p.CutOff.From != "" {
+		versions = append(versions, p.CutOff.From)
+	}
+	for _, r := range ledger {
+		versions = append(versions, r.Version)
+	}
+	return versions
 }
 
 func (p *Prepared) platformSecrets() []platform.Secret {

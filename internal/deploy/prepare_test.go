@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/opsctl/opsctl/internal/platform"
@@ -30,24 +31,30 @@ func TestChooseRestore(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			state := &platform.State{Current: &platform.Release{Version: tt.current}}
+			name := func(n int) string { // 0 is what ran before opsctl
+				if n == 0 {
+					return ""
+				}
+				return strconv.Itoa(n)
+			}
+			state := &platform.State{Current: &platform.Release{Version: name(tt.current)}}
 			for _, r := range tt.instances {
-				state.Instances = append(state.Instances, platform.Instance{Release: r})
+				state.Instances = append(state.Instances, platform.Instance{Release: name(r)})
 				state.Mixed = state.Mixed || r != tt.current
 			}
 			p := &Prepared{Observed: Observed{State: state, Unfinished: tt.unfinished}}
 			if tt.from != 0 {
-				p.CutOff = &Run{From: tt.from}
+				p.CutOff = &Run{From: name(tt.from)}
 			}
 			var entries []platform.Release
 			for version := 9; version > 0; version-- { // newest first
 				if status, ok := tt.ledger[version]; ok {
-					entries = append(entries, platform.Release{Version: version, Status: status})
+					entries = append(entries, platform.Release{Version: name(version), Status: status})
 				}
 			}
 			p.chooseRestore(entries)
-			if p.restorable != tt.restorable || p.previous != tt.previous {
-				t.Errorf("restorable %v, previous %d; want %v, %d", p.restorable, p.previous, tt.restorable, tt.previous)
+			if p.restorable != tt.restorable || p.previous.Version != name(tt.previous) {
+				t.Errorf("restorable %v, previous %q; want %v, %d", p.restorable, p.previous.Version, tt.restorable, tt.previous)
 			}
 		})
 	}

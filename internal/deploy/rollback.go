@@ -3,7 +3,8 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -11,7 +12,7 @@ import (
 
 // RollbackTarget finds the release to return to: the given version, or the
 // newest finished one before the current. It changes nothing.
-func (e *Engine) RollbackTarget(ctx context.Context, app string, version int) (*platform.State, platform.Release, error) {
+func (e *Engine) RollbackTarget(ctx context.Context, app string, version string) (*platform.State, platform.Release, error) {
 	state, err := e.Platform.Observe(ctx, app)
 	if err != nil {
 		return nil, platform.Release{}, err
@@ -23,17 +24,59 @@ func (e *Engine) RollbackTarget(ctx context.Context, app string, version int) (*
 	if err != nil {
 		return nil, platform.Release{}, err
 	}
+	if version != "" {
+		r, err := named(ledger, app, version)
+		return state, r, err
+	}
+	if r, ok := before(ledger, state.Current); ok {
+		return state, r, nil
+	}
+	return nil, platform.Release{}, errs.New(errs.NotFound, "%q has no finished release before %s", app, releaseName(state.Current.Version)).WithHint("run: opsctl history")
+}
+
+// named finds a release by its name, or by the beginning of it when that is one release only.
+func named(ledger []platform.Release, app, version string) (platform.Release, error) {
+	var found []platform.Release
 	for _, r := range ledger {
-		switch {
-		case version == 0 && r.Version < state.Current.Version && r.Status == platform.Complete,
-			version != 0 && r.Version == version:
-			return state, r, nil
+		if r.Version == version {
+			return r, nil
+		}
+		if len(version) >= 4 && strings.HasPrefix(r.Version, version) {
+			found = append(found, r)
 		}
 	}
-	if version != 0 {
-		return nil, platform.Release{}, errs.New(errs.NotFound, "%q has no release %d", app, version).WithHint("run: opsctl history")
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return platform.Release{}, errs.New(errs.NotFound, "%q has no release %s", app, version).WithHint("run: opsctl history")
+	default:
+		return platform.Release{}, errs.New(errs.Usage, "%d releases of %q begin with %s", len(found), app, version).WithHint("give more of the name; run: opsctl history")
 	}
-	return nil, platform.Release{}, errs.New(errs.NotFound, "%q has no finished release before %d", app, state.Current.Version).WithHint("run: opsctl history")
+}
+
+// before is the newest finished release before the current one that was not left by
+// a rollback. When the current one itself put an earlier one back, that earlier one is
+// no step back, and neither is what came after it.
+func before(ledger []platform.Release, current *platform.Release) (platform.Release, bool) {
+	at := slices.IndexFunc(ledger, func(r platform.Release) bool { return r.Version == current.Version })
+	if at < 0 {
+		return platform.Release{}, false
+	}
+	older := ledger[at+1:]
+	if ledger[at].Restored { // where it came from is where to look on from
+		origin := slices.IndexFunc(older, func(r platform.Release) bool { return platform.SameImage(r.Image, current.Image) && !r.Restored })
+		if origin >= 0 {
+			older = older[origin+1:]
+		}
+	}
+	for i, r := range older {
+		left := i > 0 && older[i-1].Restored
+		if r.Status == platform.Complete && !left {
+			return r, true
+		}
+	}
+	return platform.Release{}, false
 }
 
 // Rollback puts a release back and holds it to the health gate.
@@ -42,7 +85,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 		return Result{Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
 	}
 	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}}
-	p.Changes = []Change{{Action: Replace, Object: "release", Old: strconv.Itoa(state.Current.Version), New: strconv.Itoa(to.Version), Reason: "rollback"}}
+	p.Changes = []Change{{Action: Replace, Object: "release", Old: state.Current.Version, New: to.Version, Reason: "rollback"}}
 	r := &run{Engine: e, p: p, id: e.newID(), command: "rollback", journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
 	var err error
 	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
@@ -53,6 +96,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 
 func (r *run) rollback(ctx context.Context) (Outcome, error) {
 	app := r.p.Request.App.Name
+	target := r.release.Version
 	var lease platform.Lease
 	steps := []step{
 		{name: "lock", run: func(ctx context.Context) (string, error) {
@@ -65,7 +109,13 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 		}},
 		{name: "restore", run: func(ctx context.Context) (string, error) {
 			r.rolling = true
-			return fmt.Sprintf("release %d", r.release.Version), r.Platform.Restore(ctx, app, r.release.Version, r.p.Request.Gate.Timeout, r.report("restore"))
+			to := r.release
+			to.Timeout = r.p.Request.Gate.Timeout
+			now, err := r.Platform.Restore(ctx, app, to, r.report("restore"))
+			if err == nil && now.Version != "" {
+				r.release.Version = now.Version
+			}
+			return releaseName(to.Version), err
 		}},
 		{name: "health", run: r.gateRestored},
 	}
@@ -73,7 +123,7 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 	for _, s := range steps {
 		if err := r.do(ctx, s); err != nil {
 			if ctx.Err() != nil {
-				return Interrupted, errs.Wrap(err, errs.Interrupted, "rollback stopped").WithHint("run it again: opsctl rollback --to %d", r.release.Version)
+				return Interrupted, errs.Wrap(err, errs.Interrupted, "rollback stopped").WithHint("run it again: opsctl rollback --to %s", target)
 			}
 			code := errs.CodeOf(err)
 			if r.rolling && code != errs.NotFound { // instances may differ now
@@ -89,12 +139,16 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 // markLeft marks the release that was left in the ledger, so that no later
 // rollback returns to it.
 func (r *run) markLeft(ctx context.Context) {
+	book, ok := r.Platform.(platform.Ledger)
+	if !ok {
+		return // the platform has noted that this is a rollback
+	}
 	app, left := r.p.Request.App.Name, r.p.Observed.State.Current.Version
 	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
 	for _, entry := range ledger {
 		if entry.Version == left && left != r.release.Version && entry.Status == platform.Complete {
-			entry.Message = fmt.Sprintf("rolled back to release %d", r.release.Version)
-			err = r.Platform.EndRelease(ctx, app, entry, platform.Failed)
+			entry.Message = fmt.Sprintf("rolled back to release %s", r.release.Version)
+			err = book.EndRelease(ctx, app, entry, platform.Failed)
 		}
 	}
 	if err != nil {

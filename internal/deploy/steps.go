@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,9 +21,9 @@ func (r *run) steps() []step {
 		{name: "app", skip: unless(r.p.Observed.State == nil || r.p.Observed.State.Current == nil, "exists"), run: r.createApp},
 		{name: "database", skip: unless(req.Postgres != nil && !r.p.Observed.HasPostgres, r.whyNoDatabase()), run: r.createDatabase},
 		{name: imageStep, run: r.image},
-		{name: "release", run: r.openRelease},
+		{name: "release", skip: unless(r.keepsLedger(), "the platform keeps the list"), run: r.openRelease},
 		{name: "secrets", skip: func() string { return r.whyNoSecrets() }, run: r.stageSecrets},
-		{name: "migrate", skip: unless(len(req.Command) > 0, "no release command"), run: r.releaseCommand},
+		{name: "migrate", skip: r.whyNoTask, run: r.releaseCommand},
 		{name: "roll out", run: r.rollOut},
 		{name: "health", skip: unless(req.Release.Health != "", "no health path"), run: r.gate},
 		{name: "mark", run: r.mark},
@@ -115,11 +114,35 @@ func (r *run) image(ctx context.Context) (string, error) {
 }
 
 func (r *run) openRelease(ctx context.Context) (string, error) {
+	opened, err := r.Platform.(platform.Ledger).BeginRelease(ctx, r.p.Request.App.Name, r.wanted())
+	r.release = opened // also when only its status could not be set: it has to be closed then
+	return opened.Version, err
+}
+
+func (r *run) keepsLedger() bool {
+	_, ok := r.Platform.(platform.Ledger)
+	return ok
+}
+
+// wanted is the release to roll out.
+func (r *run) wanted() platform.Release {
 	want := r.p.Request.Release
 	want.Image, want.Label, want.Timeout = r.p.Image.Pinned(), r.id, r.p.Request.Gate.Timeout
-	opened, err := r.Platform.BeginRelease(ctx, r.p.Request.App.Name, want)
-	r.release = opened // also when only its status could not be set: it has to be closed then
-	return strconv.Itoa(opened.Version), err
+	if _, ok := r.Platform.(platform.Tasks); !ok {
+		want.Command = r.p.Request.Command
+	}
+	return want
+}
+
+func (r *run) whyNoTask() string {
+	switch _, ok := r.Platform.(platform.Tasks); {
+	case len(r.p.Request.Command) == 0:
+		return "no release command"
+	case !ok:
+		return "the platform runs it during the roll-out"
+	default:
+		return ""
+	}
 }
 
 // changedSecrets are the names of the secrets whose values are not known to be set.
@@ -162,7 +185,7 @@ func (r *run) stageSecrets(ctx context.Context) (string, error) {
 
 func (r *run) releaseCommand(ctx context.Context) (string, error) {
 	req := r.p.Request
-	result, err := r.Platform.RunTask(ctx, req.App.Name, platform.Task{
+	result, err := r.Platform.(platform.Tasks).RunTask(ctx, req.App.Name, platform.Task{
 		Image: r.release.Image, Command: req.Command, Env: req.Release.Env, Region: req.Release.Region,
 		Timeout: req.CommandTimeout, Release: r.release,
 	})
@@ -170,14 +193,26 @@ func (r *run) releaseCommand(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", r.withLines(err, result.Log)
 	}
-	if result.ExitCode != 0 {
-		why := ""
-		if result.OOM {
-			why = ": it ran out of memory"
-		}
-		return "", r.withLines(errs.New(errs.Failure, "the release command ended with exit code %d%s", result.ExitCode, why), result.Log)
+	if err := r.taskFailed(result); err != nil {
+		return "", err
 	}
 	return strings.Join(req.Command, " "), nil
+}
+
+// taskFailed is the error of a release command that did not end well; nil when it did.
+func (r *run) taskFailed(result platform.TaskResult) error {
+	why := ""
+	if result.OOM {
+		why = ": it ran out of memory"
+	}
+	switch result.ExitCode {
+	case 0:
+		return nil
+	case platform.ExitUnknown:
+		return r.withLines(errs.New(errs.Failure, "the release command failed%s (%s does not tell its exit code)", why, r.Platform.Name()), result.Log)
+	default:
+		return r.withLines(errs.New(errs.Failure, "the release command ended with exit code %d%s", result.ExitCode, why), result.Log)
+	}
 }
 
 // withLines adds the last lines of a program's output to an error's hint.
@@ -194,7 +229,21 @@ func (r *run) withLines(err error, lines []string) error {
 
 func (r *run) rollOut(ctx context.Context) (string, error) {
 	r.rolling = true
-	if err := r.Platform.RollOut(ctx, r.p.Request.App.Name, r.release, r.report("roll out")); err != nil {
+	if !r.keepsLedger() {
+		r.release = r.wanted()
+	}
+	out, err := r.Platform.RollOut(ctx, r.p.Request.App.Name, r.release, r.report("roll out"))
+	if out.Release.Version != "" {
+		r.release.Version, r.release.ID = out.Release.Version, out.Release.ID
+	}
+	if task := out.Task; task != nil {
+		r.migrated = task.Started
+		if failed := r.taskFailed(*task); failed != nil {
+			r.untouched = true
+			return "", failed
+		}
+	}
+	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d × %s", r.release.Instances, r.release.Region), nil
@@ -204,8 +253,10 @@ func (r *run) rollOut(ctx context.Context) (string, error) {
 func (r *run) mark(ctx context.Context) (string, error) {
 	app := r.p.Request.App.Name
 	// The release runs and is healthy: bookkeeping that fails is no reason to take it back.
-	if err := r.Platform.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
-		r.emit("mark", Warned, r.redact(err.Error()), 0)
+	if book, ok := r.Platform.(platform.Ledger); ok {
+		if err := book.EndRelease(ctx, app, r.release, platform.Complete); err != nil {
+			r.emit("mark", Warned, r.redact(err.Error()), 0)
+		}
 	}
 	if err := r.p.prints.Renewed(); err != nil {
 		r.emit("secrets", Warned, r.redact(err.Error()), 0)
@@ -213,7 +264,7 @@ func (r *run) mark(ctx context.Context) (string, error) {
 	if state, err := r.Platform.Observe(ctx, app); err == nil {
 		r.url = state.URL
 	}
-	return fmt.Sprintf("release %d is complete", r.release.Version), nil
+	return fmt.Sprintf("release %s is complete", r.release.Version), nil
 }
 
 // remember keeps the fingerprints of the secrets that this run has just set: what

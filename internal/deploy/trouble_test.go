@@ -81,7 +81,7 @@ func TestAFailedDeployKeepsWhatRanBeforeOpsctl(t *testing.T) {
 		f.forget(t, i.ID)
 	}
 	before := f.state(t)
-	if before.Current.Version != 0 {
+	if before.Current.Version != "" {
 		t.Fatalf("the machines still know a release: %+v", before.Current)
 	}
 	_, err := f.deploy(f.request("sick:v1"))
@@ -120,7 +120,7 @@ func TestRollbackProbesTheRestoredReleasesPath(t *testing.T) {
 	req := f.request("shop:v2")
 	req.Release.Health = "/env" // v1 has no such check, and v2's is another
 	f.mustDeploy(t, req)
-	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", 0)
+	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestRollbackSkipsWhatWasRolledBack(t *testing.T) {
 	f := newFixture(t)
 	f.mustDeploy(t, f.request("shop:v1"))
 	f.mustDeploy(t, f.request("shop:v2"))
-	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", 0)
+	state, to, err := f.engine.RollbackTarget(f.ctx, "shop", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestRollbackSkipsWhatWasRolledBack(t *testing.T) {
 	}
 	req.Release.Env["LOG_LEVEL"] = "debug"
 	f.mustDeploy(t, req)
-	if _, to, err = f.engine.RollbackTarget(f.ctx, "shop", 0); err != nil || to.Version != 1 {
+	if _, to, err = f.engine.RollbackTarget(f.ctx, "shop", ""); err != nil || to.Version != "1" {
 		t.Errorf("target %+v, %v, want release 1", to, err)
 	}
 }

@@ -5,6 +5,7 @@ package platform
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ type Platform interface {
 
 	// CreateApp makes the app, or returns without error when it exists already
 	// and is accessible. A name that belongs to somebody else is a Conflict.
+	// Where the platform makes an app only together with its first release, it
+	// makes what it can, and Observe, StageSecrets and the like work from then on
+	// within this process.
 	CreateApp(ctx context.Context, spec AppSpec) error
 
 	// ResolveImage pins a reference to its digest; NotFound when the image is
@@ -35,72 +39,40 @@ type Platform interface {
 	// anything: they take effect with the next RunTask or RollOut.
 	StageSecrets(ctx context.Context, app string, changes map[string]*string) error
 
-	// RunTask runs a command once in the image, with the app's secrets, and
-	// waits for its end. A command that ends with a status other than 0 is no
-	// error here: the result says so.
-	RunTask(ctx context.Context, app string, task Task) (TaskResult, error)
+	// RollOut replaces what runs by want, as the strategy says, and returns when
+	// every instance runs it and passes its checks. Where the platform runs the
+	// release command itself (it does not implement Tasks) that is a part of it.
+	// On error the app may be left mixed or set up for the new release: the caller
+	// decides to call Restore. The result tells what is known, also with an error.
+	// A roll-out of the same release that an earlier, killed run began is taken up,
+	// not begun a second time.
+	RollOut(ctx context.Context, app string, want Release, report Report) (RolledOut, error)
 
-	// RollOut replaces what runs by want, instance by instance as the strategy
-	// says, and returns when every instance runs it and passes its checks. On
-	// error the app may be left mixed: the caller decides to call Restore.
-	RollOut(ctx context.Context, app string, want Release, report Report) error
-
-	// Restore puts an earlier release back: image, variables and number of
-	// instances; version 0 is what ran before opsctl. Secrets and data stay as
-	// they are. timeout is what each instance has to pass its checks.
-	Restore(ctx context.Context, app string, version int, timeout time.Duration, report Report) error
+	// Restore puts an earlier release back: image, variables, settings and number
+	// of instances. to is from Releases or State.Current; its Version decides, ""
+	// is what ran before opsctl. What runs it still is not restarted. Secrets and
+	// data stay as they are, unless the platform's own roll-back takes secrets
+	// back too (Facts says so). to.Timeout is what each instance has to pass its
+	// checks. It returns the release that runs now, which may have a new Version.
+	Restore(ctx context.Context, app string, to Release, report Report) (Release, error)
 
 	// Remove destroys the app's instances, not the app: what is left to do when
 	// a first deploy fails and there is nothing to restore.
 	Remove(ctx context.Context, app string, report Report) error
 
 	// Lock keeps other deploys of this app away until the lease is released or
-	// its holder has been silent for a while. A held lock is a Conflict.
+	// its holder has been silent for a while. A held lock is a Conflict that
+	// names the holder, also while a deploy that is not opsctl's is under way.
 	Lock(ctx context.Context, app, holder string) (Lease, error)
 
-	// BeginRelease opens an entry in the platform's release ledger and numbers it.
-	BeginRelease(ctx context.Context, app string, r Release) (Release, error)
+	// LockedBy tells who holds the lock; nil when nobody does.
+	LockedBy(ctx context.Context, app string) (*LockInfo, error)
 
-	// EndRelease closes the entry with its outcome.
-	EndRelease(ctx context.Context, app string, r Release, status ReleaseStatus) error
+	// BreakLock takes the lock away from whoever holds it. No lock is no error.
+	BreakLock(ctx context.Context, app string) error
 
 	// Releases lists the app's releases, newest first, at most limit.
 	Releases(ctx context.Context, app string, limit int) ([]Release, error)
-}
-
-// Logs is implemented by platforms whose application logs can be read.
-type Logs interface {
-	// Logs calls line for each line, oldest first, from the recent past on.
-	// With follow it goes on until ctx ends, reconnecting without losing or
-	// doubling a line.
-	Logs(ctx context.Context, app string, q LogQuery, line func(LogLine) error) error
-}
-
-// Databases is implemented by platforms with a managed PostgreSQL.
-type Databases interface {
-	// FindPostgres returns the database by name; nil without error when there is none.
-	FindPostgres(ctx context.Context, app, name string) (*Database, error)
-	// CreatePostgres makes it and waits until it is ready.
-	CreatePostgres(ctx context.Context, spec DatabaseSpec, report Report) (*Database, error)
-}
-
-// Registry is implemented by platforms that take images pushed by the user.
-type Registry interface {
-	// PushTarget is where an image of the app is pushed to, and with which credentials.
-	PushTarget(ctx context.Context, app, tag string) (PushTarget, error)
-}
-
-// Variables is implemented by platforms from which the values of an app's
-// variables can be read. It is the only way to a value. A platform whose secrets
-// have no digests has to have it, and to give the values of an app that does not run.
-type Variables interface {
-	// ReadVariables returns the values that the app's next instance would see,
-	// byte for byte: of its secrets, and of the plain variables of its release,
-	// sorted by name; none that the platform or the image adds. A secret whose
-	// value cannot be had, or is not the one that was set last, is in Unread with
-	// the reason. An app that does not exist is NotFound; one of which nothing
-	// can be read at the moment, such as one that does not run, a Failure.
-	ReadVariables(ctx context.Context, app string) (*VariableSet, error)
 }
 
 // Lease is a held lock.
@@ -120,8 +92,16 @@ type Identity struct {
 
 // AppSpec describes an app to create.
 type AppSpec struct {
-	Name string
-	Org  string
+	Name   string
+	Org    string // organization or workspace; "" for the only one
+	Region string
+}
+
+// LockInfo tells who holds an app's lock.
+type LockInfo struct {
+	Holder  string    `json:"holder"`           // who, where, why
+	Since   time.Time `json:"since,omitzero"`   // zero where the platform does not say
+	Expires time.Time `json:"expires,omitzero"` // unless renewed
 }
 
 // State is an app as the platform reports it.
@@ -139,7 +119,7 @@ type Instance struct {
 	ID      string   `json:"id"`
 	Region  string   `json:"region"`
 	State   string   `json:"state"` // the platform's word; Started when it runs
-	Release int      `json:"release"`
+	Release string   `json:"release"`
 	Image   string   `json:"image"`
 	Health  Health   `json:"health"`
 	Failing []string `json:"failing,omitempty"` // output of the checks that fail
@@ -211,21 +191,49 @@ func (i Image) Pinned() string {
 
 // Release is one version of the app: what runs, and how.
 type Release struct {
-	ID        string            `json:"id,omitempty"`      // the platform's id of the ledger entry
-	Version   int               `json:"version"`           // the platform's number
-	Label     string            `json:"label,omitempty"`   // what the app itself reports as its release
-	Image     string            `json:"image"`             // pinned where possible
-	Port      int               `json:"port"`              // the app listens here
-	Health    string            `json:"health"`            // path of the health check
-	Env       map[string]string `json:"env,omitempty"`     // plain variables
-	Instances int               `json:"instances"`         // how many
-	Region    string            `json:"region,omitempty"`  // where
-	Strategy  string            `json:"strategy"`          // rolling or immediate
-	Timeout   time.Duration     `json:"-"`                 // for each instance to pass its checks
-	Status    ReleaseStatus     `json:"status"`            // from the ledger
-	Created   time.Time         `json:"created,omitzero"`  // from the ledger
-	Author    string            `json:"author,omitempty"`  // from the ledger
-	Message   string            `json:"message,omitempty"` // why it ended so
+	ID string `json:"id,omitempty"` // of the ledger's entry, where it has one beside Version
+	// Version is the platform's name of it: "12" on Fly.io, "dep-…" on Render. "" is
+	// what ran before opsctl, or a release that is not begun.
+	Version   string            `json:"version"`
+	Label     string            `json:"label,omitempty"`    // what the app itself reports as its release
+	Image     string            `json:"image"`              // pinned where possible; of a build from source Source.Identity
+	Source    *Source           `json:"-"`                  // to build from; nil for an image
+	Port      int               `json:"port"`               // the app listens here
+	Health    string            `json:"health"`             // path of the health check
+	Command   []string          `json:"command,omitempty"`  // release command, where the platform runs it; nil elsewhere
+	Env       map[string]string `json:"env,omitempty"`      // plain variables
+	Instances int               `json:"instances"`          // how many
+	Size      string            `json:"size,omitempty"`     // the platform's word; "" leaves it
+	Region    string            `json:"region,omitempty"`   // where
+	Strategy  string            `json:"strategy"`           // one of Facts.Strategies
+	Timeout   time.Duration     `json:"-"`                  // for each instance to pass its checks
+	Status    ReleaseStatus     `json:"status"`             // from the ledger
+	Created   time.Time         `json:"created,omitzero"`   // from the ledger
+	Author    string            `json:"author,omitempty"`   // from the ledger
+	Message   string            `json:"message,omitempty"`  // why it ended so
+	Restored  bool              `json:"restored,omitempty"` // it put an earlier one back: the one before it in the ledger was left for that
+}
+
+// RolledOut is what a roll-out came to.
+type RolledOut struct {
+	Release Release     // with the Version it got
+	Task    *TaskResult // of the release command, when the platform has run it; nil when it has not, or there is none
+}
+
+// What a platform builds from.
+const (
+	SourceUpload = "upload" // the build context, as a tar.gz
+	SourceGit    = "git"    // a commit that the platform can fetch
+)
+
+// Source is what to build.
+type Source struct {
+	Identity string // "upload:sha256:…" or "git:COMMIT": the same means the same content
+	Commit   string // full, of SourceGit
+	Remote   string // URL of the repository, of SourceGit
+	Branch   string // of SourceGit
+	// Open gives the gzipped tar of SourceUpload, anew at each call.
+	Open func() (io.ReadCloser, error)
 }
 
 // ReleaseStatus is how far a release came.
@@ -253,10 +261,13 @@ type Task struct {
 type TaskResult struct {
 	ID       string
 	Started  bool // it ran, so what it changes may be changed
-	ExitCode int
+	ExitCode int  // ExitUnknown where the platform does not tell more than that it failed
 	OOM      bool
 	Log      []string // the last lines it printed
 }
+
+// ExitUnknown is the exit code of a command that failed on a platform that does not tell it.
+const ExitUnknown = -1
 
 // LogQuery selects log lines.
 type LogQuery struct {

@@ -137,7 +137,7 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 		state.Instances = append(state.Instances, instance(m))
 	}
 	if len(machines) > 0 {
-		newest := slices.MaxFunc(machines, func(a, b *fly.Machine) int { return releaseVersion(a.GetConfig()) - releaseVersion(b.GetConfig()) })
+		newest := slices.MaxFunc(machines, func(a, b *fly.Machine) int { return releaseNumber(a.GetConfig()) - releaseNumber(b.GetConfig()) })
 		current := release(newest.GetConfig())
 		current.Region, current.Instances = newest.Region, len(machines)
 		state.Current = &current

@@ -70,6 +70,8 @@ type Platform struct {
 
 var (
 	_ platform.Platform  = (*Platform)(nil)
+	_ platform.Tasks     = (*Platform)(nil)
+	_ platform.Ledger    = (*Platform)(nil)
 	_ platform.Logs      = (*Platform)(nil)
 	_ platform.Databases = (*Platform)(nil)
 	_ platform.Registry  = (*Platform)(nil)

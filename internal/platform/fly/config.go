@@ -1,6 +1,7 @@
 package fly
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func machineConfig(base *fly.MachineConfig, r platform.Release) *fly.MachineConf
 		fly.MachineConfigMetadataKeyFlyPlatformVersion: fly.MachineFlyPlatformVersion2,
 		fly.MachineConfigMetadataKeyFlyProcessGroup:    fly.MachineProcessGroupApp,
 		fly.MachineConfigMetadataKeyFlyReleaseId:       r.ID,
-		fly.MachineConfigMetadataKeyFlyReleaseVersion:  strconv.Itoa(r.Version),
+		fly.MachineConfigMetadataKeyFlyReleaseVersion:  cmp.Or(r.Version, "0"),
 		metaLabel:     r.Label,
 		metaInstances: strconv.Itoa(r.Instances),
 	})
@@ -125,7 +126,18 @@ func release(c *fly.MachineConfig) platform.Release {
 	return r
 }
 
-func releaseVersion(c *fly.MachineConfig) int {
+// releaseVersion is the number of the release that wrote a config; "" for what was
+// there before opsctl.
+func releaseVersion(c *fly.MachineConfig) string {
+	n := releaseNumber(c)
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// releaseNumber is releaseVersion to compare by; 0 is before all others.
+func releaseNumber(c *fly.MachineConfig) int {
 	if c == nil {
 		return 0
 	}

@@ -20,24 +20,11 @@ import (
 
 // TestMain doubles as the app of the emulator's machines.
 func TestMain(m *testing.M) {
-	if os.Getenv("OPSCTL_TEST_ROLE") == "app" {
-		serveApp()
+	if os.Getenv(platformtest.Role) == "app" {
+		platformtest.Serve(os.Getenv("FLY_IMAGE_REF"))
 		return
 	}
 	os.Exit(m.Run())
-}
-
-func serveApp() {
-	sick := strings.Contains(os.Getenv("FLY_IMAGE_REF"), ":sick")
-	http.HandleFunc("/api/health", func(w http.ResponseWriter, _ *http.Request) {
-		if sick {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		fmt.Fprintf(w, `{"status":"pass","releaseId":%q}`, os.Getenv("OPSCTL_RELEASE"))
-	})
-	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.Query().Get("name"))) })
-	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), ReadHeaderTimeout: time.Second}
-	fmt.Println(server.ListenAndServe())
 }
 
 // start runs an emulator for a test, which runs beside others; faults may be injected into it.
@@ -111,6 +98,9 @@ func TestConformance(t *testing.T) {
 				}
 				defer resp.Body.Close()
 				body, err := io.ReadAll(resp.Body)
+				if resp.StatusCode != http.StatusOK {
+					return "", fmt.Errorf("HTTP %d: %s", resp.StatusCode, body)
+				}
 				return string(body), err
 			},
 		}

@@ -1,6 +1,7 @@
 package fly
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/superfly/fly-go/flaps"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/httpx"
@@ -85,20 +88,78 @@ func (p *Platform) acquire(ctx context.Context, app, id, holder string) error {
 
 // heldBy says who holds the lease on a machine, as far as the API tells.
 func (p *Platform) heldBy(ctx context.Context, app, id string) error {
-	var got leaseAnswer
 	by := "somebody else"
-	if err := p.machinesCall(ctx, http.MethodGet, machinePath(app, id)+"/lease", nil, &got, nil); err == nil {
-		if d := got.Data; d.Description != "" {
-			by = d.Description
-		} else if d.Owner != "" {
-			by = d.Owner
-		}
-		if got.Data.ExpiresAt > 0 {
-			by += ", until " + time.Unix(got.Data.ExpiresAt, 0).UTC().Format(time.RFC3339) + " unless renewed"
+	if info, _, err := p.findLease(ctx, app, id); err == nil && info != nil {
+		by = info.Holder
+		if !info.Expires.IsZero() {
+			by += ", until " + info.Expires.Format(time.RFC3339) + " unless renewed"
 		}
 	}
 	return errs.New(errs.Conflict, "%q is locked by %s", app, by).
-		WithHint("wait for that run to end; a dead one's lock ends by itself within %s", leaseTTL)
+		WithHint("wait for that run to end; a dead one's lock ends by itself within %s\nto see it: opsctl lock status", leaseTTL)
+}
+
+// findLease returns who holds the lease on a machine, and its nonce; nil when nobody does.
+func (p *Platform) findLease(ctx context.Context, app, id string) (*platform.LockInfo, string, error) {
+	var got leaseAnswer
+	err := p.machinesCall(ctx, http.MethodGet, machinePath(app, id)+"/lease", nil, &got, nil)
+	if status(err) == http.StatusNotFound {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", explain(err, "look for the lock on machine %s", id)
+	}
+	d := got.Data
+	if d.Nonce == "" {
+		d.Nonce = got.Nonce
+	}
+	if d.Nonce == "" && d.Description == "" && d.Owner == "" {
+		return nil, "", nil
+	}
+	info := &platform.LockInfo{Holder: cmp.Or(d.Description, d.Owner, "somebody")}
+	if d.ExpiresAt > 0 {
+		info.Expires = time.Unix(d.ExpiresAt, 0).UTC()
+		if info.Expires.Before(p.now()) {
+			return nil, "", nil
+		}
+	}
+	return info, d.Nonce, nil
+}
+
+// LockedBy looks for a lease on any machine of the app.
+func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo, error) {
+	machines, err := p.appMachines(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range machines {
+		if info, _, err := p.findLease(ctx, app, m.ID); info != nil || err != nil {
+			return info, err
+		}
+	}
+	return nil, nil
+}
+
+// BreakLock gives back the leases of whoever holds them, with the nonces that the API tells.
+func (p *Platform) BreakLock(ctx context.Context, app string) error {
+	machines, err := p.appMachines(ctx, app)
+	if err != nil {
+		return err
+	}
+	for _, m := range machines {
+		info, nonce, err := p.findLease(ctx, app, m.ID)
+		if err != nil {
+			return err
+		}
+		if info == nil {
+			continue
+		}
+		err = p.machinesCall(ctx, http.MethodDelete, machinePath(app, m.ID)+"/lease", nil, new(json.RawMessage), http.Header{http.CanonicalHeaderKey(flaps.NonceHeader): {nonce}})
+		if err != nil && status(err) != http.StatusNotFound {
+			return explain(err, "unlock machine %s", m.ID)
+		}
+	}
+	return nil
 }
 
 // renew keeps the leases until the set is released.

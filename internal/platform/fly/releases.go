@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/superfly/fly-go"
@@ -31,7 +32,7 @@ func (p *Platform) BeginRelease(ctx context.Context, app string, r platform.Rele
 	if err := p.uiexCall(ctx, http.MethodPost, "/releases", in, &out); err != nil {
 		return r, explain(err, "open a release of %q", app)
 	}
-	r.ID, r.Version = out.Release.ID, out.Release.Version
+	r.ID, r.Version = out.Release.ID, strconv.Itoa(out.Release.Version)
 	return r, p.setStatus(ctx, r, platform.Running)
 }
 
@@ -45,7 +46,7 @@ func (p *Platform) setStatus(ctx context.Context, r platform.Release, s platform
 	if r.Message != "" {
 		in["metadata"] = map[string]any{"post_deployment_info": map[string]string{"flyctl_version": p.agent, "error": r.Message}}
 	}
-	return explain(p.uiexCall(httpx.WithRetryable(ctx), http.MethodPatch, "/releases/"+url.PathEscape(r.ID), in, nil), "mark release %d as %s", r.Version, s)
+	return explain(p.uiexCall(httpx.WithRetryable(ctx), http.MethodPatch, "/releases/"+url.PathEscape(r.ID), in, nil), "mark release %s as %s", r.Version, s)
 }
 
 // Releases reads the ledger.
@@ -66,7 +67,7 @@ func (p *Platform) Releases(ctx context.Context, app string, limit int) ([]platf
 	out := make([]platform.Release, 0, len(list))
 	for _, r := range list {
 		out = append(out, platform.Release{
-			ID: r.ID, Version: r.Version, Image: r.ImageRef, Created: r.CreatedAt, Author: r.User.Email,
+			ID: r.ID, Version: strconv.Itoa(r.Version), Image: r.ImageRef, Created: r.CreatedAt, Author: r.User.Email,
 			Status: platform.ReleaseStatus(strings.ToLower(r.Status)),
 		})
 	}

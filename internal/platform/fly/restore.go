@@ -3,7 +3,6 @@ package fly
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/superfly/fly-go"
 
@@ -14,17 +13,17 @@ import (
 // Restore gives each machine back the very configuration that it had in the
 // release. Machines that did not exist then are destroyed; what is missing is
 // created in the image of the others.
-func (p *Platform) Restore(ctx context.Context, app string, version int, timeout time.Duration, report platform.Report) error {
+func (p *Platform) Restore(ctx context.Context, app string, to platform.Release, report platform.Report) (platform.Release, error) {
 	machines, err := p.appMachines(ctx, app)
 	if err != nil {
-		return err
+		return to, err
 	}
 	past := map[string]*fly.MachineConfig{}
 	var then platform.Release
 	for _, m := range machines {
-		config, err := p.configIn(ctx, app, m, version)
+		config, err := p.configIn(ctx, app, m, to.Version)
 		if err != nil {
-			return err
+			return to, err
 		}
 		if config == nil {
 			continue
@@ -36,14 +35,14 @@ func (p *Platform) Restore(ctx context.Context, app string, version int, timeout
 		}
 	}
 	if len(past) == 0 {
-		return errs.New(errs.NotFound, "no machine of %q remembers release %d", app, version).
+		return to, errs.New(errs.NotFound, "no machine of %q remembers %s", app, releaseName(to.Version)).
 			WithHint("run: opsctl history, and deploy the image of that release with --image")
 	}
 	if then.Instances == 0 {
 		then.Instances = len(past)
 	}
-	then.Strategy, then.Timeout = "rolling", timeout
-	report("release %d: %s", version, platform.ShortImage(then.Image))
+	then.Strategy, then.Timeout = "rolling", to.Timeout
+	report("%s: %s", releaseName(to.Version), platform.ShortImage(then.Image))
 	slices.SortStableFunc(machines, func(a, b *fly.Machine) int { return rank(past[a.ID]) - rank(past[b.ID]) })
 	r := rollout{p, app, then, func(m *fly.Machine) *fly.MachineConfig {
 		if c := past[m.ID]; c != nil {
@@ -51,7 +50,15 @@ func (p *Platform) Restore(ctx context.Context, app string, version int, timeout
 		}
 		return machineConfig(m.GetConfig(), then)
 	}, report}
-	return r.run(ctx, machines)
+	return then, r.run(ctx, machines)
+}
+
+// releaseName is a release for people.
+func releaseName(version string) string {
+	if version == "" {
+		return "what ran before opsctl"
+	}
+	return "release " + version
 }
 
 // rank puts the machines that were part of the release first.
@@ -63,7 +70,7 @@ func rank(config *fly.MachineConfig) int {
 }
 
 // configIn is the newest configuration that a machine had in a release; nil when it had none.
-func (p *Platform) configIn(ctx context.Context, app string, m *fly.Machine, version int) (*fly.MachineConfig, error) {
+func (p *Platform) configIn(ctx context.Context, app string, m *fly.Machine, version string) (*fly.MachineConfig, error) {
 	if releaseVersion(m.GetConfig()) == version {
 		return m.GetConfig(), nil
 	}

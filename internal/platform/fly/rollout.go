@@ -27,13 +27,14 @@ type rollout struct {
 // RollOut updates the machines one by one, creates what is missing and
 // destroys what is too many. With a single machine a second one carries the
 // traffic meanwhile, so that there is no gap.
-func (p *Platform) RollOut(ctx context.Context, app string, want platform.Release, report platform.Report) error {
+func (p *Platform) RollOut(ctx context.Context, app string, want platform.Release, report platform.Report) (platform.RolledOut, error) {
+	done := platform.RolledOut{Release: want}
 	machines, err := p.appMachines(ctx, app)
 	if err != nil {
-		return err
+		return done, err
 	}
 	r := rollout{p, app, want, func(m *fly.Machine) *fly.MachineConfig { return machineConfig(m.GetConfig(), want) }, report}
-	return r.run(ctx, machines)
+	return done, r.run(ctx, machines)
 }
 
 // run brings the first machines to the release; those beyond the wanted number go.

@@ -83,7 +83,7 @@ func (p *Platform) ReadVariables(ctx context.Context, app string) (*platform.Var
 func newestStarted(machines []*fly.Machine) *fly.Machine {
 	var best *fly.Machine
 	rank := func(m *fly.Machine) int {
-		n := 2 * releaseVersion(m.GetConfig())
+		n := 2 * releaseNumber(m.GetConfig())
 		if instance(m).Health != platform.Unhealthy {
 			n++
 		}
