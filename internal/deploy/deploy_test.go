@@ -222,7 +222,7 @@ func TestDeployRollsBackWhatFailsItsHealthCheck(t *testing.T) {
 			if got := errs.ExitCode(err); got != 8 {
 				t.Fatalf("exit %d, want 8: %v", got, err)
 			}
-			if result.Outcome != deploy.RolledBack || result.Previous != 1 {
+			if result.Outcome != deploy.RolledBack || result.Previous != "1" {
 				t.Errorf("result: %+v", result)
 			}
 			hint := errs.HintOf(err)
@@ -369,7 +369,7 @@ func TestRollbackReturnsToTheReleaseBefore(t *testing.T) {
 	if s.Current.Image != one || s.Current.Env["LOG_LEVEL"] != "info" || s.Mixed {
 		t.Errorf("after: %+v", s.Current)
 	}
-	if _, _, err := f.engine.RollbackTarget(f.ctx, "shop", 99); errs.ExitCode(err) != 5 {
+	if _, _, err := f.engine.RollbackTarget(f.ctx, "shop", "99"); errs.ExitCode(err) != 5 {
 		t.Errorf("unknown release: %v", err)
 	}
 }

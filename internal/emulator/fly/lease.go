@@ -56,9 +56,8 @@ func (s *Server) getLease(r *http.Request) (reply, error) {
 	if l == nil {
 		return reply{}, notFound("lease")
 	}
-	env := l.envelope(m.version)
-	delete(env["data"].(map[string]any), "nonce") // only its holder knows it
-	return ok(env)
+	// The nonce too: `fly machine leases clear` takes it from here to give back somebody else's lease.
+	return ok(l.envelope(m.version))
 }
 
 // acquireLease takes a lease, or refreshes the one whose nonce the request carries.

@@ -28,7 +28,7 @@ func TestReadVariablesInTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.RollOut(t.Context(), app, release, func(string, ...any) {}); err != nil {
+	if _, err := p.RollOut(t.Context(), app, release, func(string, ...any) {}); err != nil {
 		t.Fatal(err)
 	}
 	const exec = "POST /v1/apps/suite/machines/*/exec="
@@ -94,7 +94,8 @@ func TestSecretsWithTimesInWholeSeconds(t *testing.T) {
 		Image: "registry.fly.io/suite:1", Port: 3000, Health: "/api/health", Instances: 1, Region: "fra", Strategy: "rolling", Timeout: 20 * time.Second,
 	})
 	must(err)
-	must(p.RollOut(t.Context(), app, release, func(string, ...any) {}))
+	_, err = p.RollOut(t.Context(), app, release, func(string, ...any) {})
+	must(err)
 	state, err := p.Observe(t.Context(), app)
 	must(err)
 	if state.Secrets[0].Pending {
