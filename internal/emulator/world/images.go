@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -38,21 +39,34 @@ func (i Image) Ref() string {
 
 // Images is an OCI registry. References to a registry host that is its own
 // (AddHost) are looked up under the repository alone, all others under
-// HOST/REPOSITORY, where only Seed puts something.
+// HOST/REPOSITORY, where only Seed puts something. Worlds may share one.
 type Images struct {
 	handler http.Handler
-	own     map[string]bool
+	kept    *manifestStore // nil: in memory only
+
+	mu  sync.RWMutex
+	own map[string]bool
 }
 
-func newImages() *Images {
+// NewImages makes an empty registry that is kept in memory.
+func NewImages() *Images {
 	return &Images{handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), own: map[string]bool{}}
 }
 
-// AddHost names a registry host that this registry is. Call it before serving.
-func (im *Images) AddHost(host string) { im.own[host] = true }
+// AddHost names a registry host that this registry is.
+func (im *Images) AddHost(host string) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.own[host] = true
+}
 
 // ServeHTTP speaks the registry protocol below /v2/.
-func (im *Images) ServeHTTP(rw http.ResponseWriter, r *http.Request) { im.handler.ServeHTTP(rw, r) }
+func (im *Images) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if im.kept != nil && im.kept.serve(im.handler, rw, r) {
+		return
+	}
+	im.handler.ServeHTTP(rw, r)
+}
 
 // Seed makes the reference exist as a small placeholder image for
 // linux/amd64. "shop:v1" without a registry means one of its own hosts.
@@ -73,7 +87,7 @@ func (im *Images) Seed(ref string) error {
 	if err != nil {
 		return fmt.Errorf("image %q: %w", ref, err)
 	}
-	return remote.Write(dst, img, remote.WithTransport(inProcess{im.handler}))
+	return remote.Write(dst, img, remote.WithTransport(inProcess{im}))
 }
 
 // Resolve finds the image of a reference; ok is false when there is none.
@@ -111,6 +125,8 @@ func (im *Images) split(ref string) (host, repo, id string, err error) {
 	}
 	host = r.Context().RegistryStr()
 	repo = r.Context().RepositoryStr()
+	im.mu.RLock()
+	defer im.mu.RUnlock()
 	if !im.own[host] {
 		repo = host + "/" + repo
 	}

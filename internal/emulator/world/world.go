@@ -38,6 +38,8 @@ type Options struct {
 	// RestartBackoff is the pause before a crashed process is started again,
 	// doubled each time up to ten times its value; 0 means 500 ms.
 	RestartBackoff time.Duration
+	// Images is the registry; worlds may share one. Nil makes one, in memory.
+	Images *Images
 	// StartDatabase starts a database server; nil means that databases are refused.
 	StartDatabase StartDatabase
 	// Log receives one line for each thing that happens to a machine or a database; may be nil.
@@ -55,6 +57,7 @@ type World struct {
 	mu      sync.Mutex
 	apps    map[string]*App
 	dbs     []*Database
+	redis   []*Redis
 	changed chan struct{}
 	closed  bool
 	loops   sync.WaitGroup
@@ -83,7 +86,9 @@ func New(opts Options) (*World, error) {
 		w.opts.Dir, w.ownDir = dir, true
 	}
 	w.ids = newIDSource(opts.Seed, opts.Now)
-	w.Images = newImages()
+	if w.Images = opts.Images; w.Images == nil {
+		w.Images = NewImages()
+	}
 	w.spawner = newSpawner()
 	return w, nil
 }
@@ -268,7 +273,7 @@ func (w *World) Close() error {
 	for _, a := range w.apps {
 		machines = append(machines, a.machines...)
 	}
-	dbs := w.dbs
+	dbs, redis := w.dbs, w.redis
 	w.touch()
 	w.mu.Unlock()
 
@@ -276,6 +281,9 @@ func (w *World) Close() error {
 		m.shutdown()
 	}
 	w.loops.Wait()
+	for _, r := range redis {
+		r.Stop()
+	}
 	var err error
 	for _, db := range dbs {
 		if e := db.stop(); e != nil && err == nil {
