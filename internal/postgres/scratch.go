@@ -44,15 +44,25 @@ type ScratchOptions struct {
 
 	Settings map[string]string // server settings on top of ours
 	CacheDir string            // keeps an initialised data directory for the next start; "" runs initdb each time
+
+	// Home is a directory of the caller's that holds the cluster: Stop shuts the
+	// server down in order and leaves the files, and a cluster that is there is
+	// started again (Major must be its version). "" makes a directory that Stop removes.
+	Home string
+	// Archive keeps all write-ahead log in Home, for BaseBackup and Recover.
+	Archive bool
+	// Recover fills the data directory from a base backup in place of initdb.
+	Recover *Recovery
 }
 
 // Cluster is a running scratch cluster. It is removed by Stop, or when the
-// context that it was started with ends.
+// context that it was started with ends; one with a Home is only shut down.
 type Cluster struct {
 	opts    ScratchOptions
 	install *Install
-	dir     string
+	dir     string   // removed at the end: holds the socket, and the data when there is no Home
 	lock    *os.File // of the owner record
+	kept    *os.File // the lock on Home
 	port    int
 	process *execx.Process
 	done    chan struct{} // closed when the server has ended
@@ -90,6 +100,11 @@ func StartScratch(ctx context.Context, o ScratchOptions) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{opts: o, install: in, dir: dir, lock: lock, done: make(chan struct{})}
+	if o.Home != "" {
+		if c.kept, err = claimHome(o.Home, identity); err != nil {
+			return nil, errors.Join(err, removeOwned(dir, lock))
+		}
+	}
 	if err := c.start(ctx, identity); err != nil {
 		stopErr := c.Stop(context.WithoutCancel(ctx))
 		if ctx.Err() != nil {
@@ -102,11 +117,31 @@ func StartScratch(ctx context.Context, o ScratchOptions) (*Cluster, error) {
 }
 
 func (c *Cluster) start(ctx context.Context, identity *execx.User) error {
-	if err := c.initialise(ctx, identity); err != nil {
-		return err
+	again := c.opts.Home != "" && initialised(c.DataDir())
+	switch {
+	case again:
+		if err := clearStale(c.DataDir()); err != nil {
+			return err
+		}
+	case c.opts.Recover != nil:
+		if err := c.opts.Recover.fill(ctx, c.DataDir(), identity); err != nil {
+			return err
+		}
+	default:
+		if err := c.initialise(ctx, identity); err != nil {
+			return err
+		}
+	}
+	if c.opts.Archive && !again {
+		if err := c.prepareArchive(ctx, identity); err != nil {
+			return err
+		}
 	}
 	if err := c.launch(ctx, identity); err != nil {
 		return err
+	}
+	if again {
+		return nil
 	}
 	return c.prepare(ctx)
 }
@@ -173,6 +208,12 @@ func (c *Cluster) settings() map[string]string {
 		// Kept in the data directory, so that removing it removes everything.
 		"dynamic_shared_memory_type": "mmap",
 	}
+	if c.opts.Archive {
+		maps.Copy(s, archiveSettings())
+	}
+	if c.opts.Recover != nil {
+		maps.Copy(s, c.opts.Recover.settings())
+	}
 	maps.Copy(s, c.opts.Settings)
 	return s
 }
@@ -238,8 +279,9 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server at once and removes its directory. It can be called
-// more than once and from several goroutines; all wait for the end.
+// Stop ends the server at once and removes its directory; one with a Home is
+// shut down in order, and its files stay. It can be called more than once and
+// from several goroutines; all wait for the end.
 func (c *Cluster) Stop(ctx context.Context) error {
 	if c.cancel != nil {
 		c.cancel()
@@ -253,16 +295,24 @@ func (c *Cluster) stop(ctx context.Context) {
 	c.stopOnce.Do(func() {
 		c.stopServer(ctx)
 		c.stopErr = removeOwned(c.dir, c.lock)
+		if c.kept != nil {
+			_ = c.kept.Close()
+		}
 	})
 }
 
 // stopServer asks for an immediate shutdown (SIGQUIT: no checkpoint, the data
-// goes away anyway) and kills what does not obey.
+// goes away anyway), or a fast one (SIGINT) when the data stays, and kills what
+// does not obey.
 func (c *Cluster) stopServer(ctx context.Context) {
 	if c.process == nil {
 		return
 	}
-	for _, sig := range []os.Signal{syscall.SIGQUIT, syscall.SIGKILL} {
+	signals := []os.Signal{syscall.SIGQUIT, syscall.SIGKILL}
+	if c.opts.Home != "" {
+		signals = append([]os.Signal{syscall.SIGINT}, signals...)
+	}
+	for _, sig := range signals {
 		signal(c.process.Pid(), sig)
 		select {
 		case <-c.done:
@@ -281,7 +331,12 @@ func (c *Cluster) Done() <-chan struct{} { return c.done }
 func (c *Cluster) Install() *Install { return c.install }
 
 // DataDir is the server's data directory.
-func (c *Cluster) DataDir() string { return filepath.Join(c.dir, "data") }
+func (c *Cluster) DataDir() string {
+	if c.opts.Home != "" {
+		return filepath.Join(c.opts.Home, "data")
+	}
+	return filepath.Join(c.dir, "data")
+}
 
 // SocketDir is the directory of the server's socket.
 func (c *Cluster) SocketDir() string { return filepath.Join(c.dir, "s") }

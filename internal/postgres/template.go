@@ -32,10 +32,10 @@ func (c *Cluster) initialise(ctx context.Context, identity *execx.User) error {
 	}
 	err := execx.Run(ctx, execx.Cmd{
 		Path: c.install.Path("initdb"),
-		Args: []string{
+		Args: append([]string{
 			"-D", c.DataDir(), "-U", c.opts.User, "-E", "UTF8", "--locale=C",
 			"--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions",
-		},
+		}, c.initArgs()...),
 		Env: childEnv(), Dir: c.dir, User: identity,
 	})
 	if err == nil && template != "" {
@@ -49,7 +49,19 @@ func (c *Cluster) template() string {
 	if c.opts.CacheDir == "" || !plainWord(c.opts.User) || !plainWord(c.install.Version) {
 		return ""
 	}
-	return filepath.Join(c.opts.CacheDir, fmt.Sprintf("initdb-%s-%s", c.install.Version, c.opts.User))
+	name := fmt.Sprintf("initdb-%s-%s", c.install.Version, c.opts.User)
+	if c.opts.Archive {
+		name += "-archive"
+	}
+	return filepath.Join(c.opts.CacheDir, name)
+}
+
+// initArgs are what initdb is told beyond the usual.
+func (c *Cluster) initArgs() []string {
+	if c.opts.Archive { // a segment is archived whole, however little is in it
+		return []string{"--wal-segsize=1"}
+	}
+	return nil
 }
 
 func plainWord(s string) bool {
@@ -138,4 +150,38 @@ func emptyDir(dir string) error {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}
 	return err
+}
+
+// linkTree is copyTree with hard links: the files stay when the original goes.
+// They are one file system's, and nobody writes to them.
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil || rel == "." {
+			return err
+		}
+		if d.IsDir() {
+			return os.Mkdir(filepath.Join(to, rel), 0o700)
+		}
+		return os.Link(path, filepath.Join(to, rel))
+	})
+}
+
+// TreeSize is the size of all files in a directory, in bytes.
+func TreeSize(dir string) (int64, error) {
+	var size int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
 }
