@@ -117,13 +117,7 @@ func (c checker) environment(key string, e Environment) {
 	} else {
 		c.oneOf(key+".platform", e.Platform, Platforms...)
 	}
-	if e.Platform != "fly" {
-		c.later(key+".platform", "this version of opsctl does not deploy to %s", e.Platform)
-	}
-	if len(e.Domains) > 0 {
-		c.later(key+".domains", "domains are not set up by this version of opsctl")
-	}
-	c.oneOf(key+".strategy", e.Strategy, "rolling", "immediate")
+	c.oneOf(key+".strategy", e.Strategy, Strategies...)
 	c.inRange(key+".instances", e.Instances, 1, 100)
 	if _, written := c.d.places[key+".app"]; written { // a derived name is as good as the app's own
 		c.match(key+".app", e.App, appName, "2 to 63 lower-case letters, digits and dashes, starting with a letter")

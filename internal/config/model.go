@@ -62,6 +62,9 @@ type Deploy struct {
 	HealthTimeout Duration `yaml:"health_timeout,omitempty" jsonschema_description:"How long the new version has to become healthy."`
 	Consecutive   int      `yaml:"consecutive,omitempty" jsonschema:"minimum=1" jsonschema_description:"Healthy answers in a row that it takes."`
 	Interval      Duration `yaml:"interval,omitempty" jsonschema_description:"Time between two probes."`
+	// RequireBackup refuses a deploy when no verified backup is as young.
+	RequireBackup Duration `yaml:"require_backup,omitempty" jsonschema_description:"Refuse to deploy unless a verified backup is at most so old, such as 24h."`
+	HookTimeout   Duration `yaml:"hook_timeout,omitempty" jsonschema_description:"How long a program in .opsctl/hooks may take."`
 }
 
 // Env says where the environment's contract is.
@@ -89,14 +92,20 @@ type Redis struct {
 	Version int `yaml:"version,omitempty" jsonschema_description:"Major version."`
 }
 
+// Strategies are the values that environments.*.strategy takes. Which of them a
+// platform has, its adapter says.
+var Strategies = []string{"rolling", "immediate", "canary", "bluegreen"}
+
 // Environment is one place where the app runs.
 type Environment struct {
 	Platform  string   `yaml:"platform,omitempty" jsonschema:"enum=fly,enum=railway,enum=render,enum=compose"`
 	App       string   `yaml:"app,omitempty" jsonschema_description:"App's name on the platform (default: app for production, app-ENVIRONMENT elsewhere)."`
 	Org       string   `yaml:"org,omitempty" jsonschema_description:"Organization or workspace on the platform."`
+	Project   string   `yaml:"project,omitempty" jsonschema_description:"Project on Railway or Render that the app belongs to (default: app)."`
 	Region    string   `yaml:"region,omitempty"`
 	Instances int      `yaml:"instances,omitempty" jsonschema:"minimum=1"`
-	Strategy  string   `yaml:"strategy,omitempty" jsonschema:"enum=rolling,enum=immediate"`
+	Strategy  string   `yaml:"strategy,omitempty" jsonschema:"enum=rolling,enum=immediate,enum=canary,enum=bluegreen"`
+	Size      string   `yaml:"size,omitempty" jsonschema_description:"Size of an instance, by the platform's name for it (opsctl platforms lists them)."`
 	Domains   []string `yaml:"domains,omitempty"`
 	EnvFile   string   `yaml:"env_file,omitempty" jsonschema_description:"dotenv file whose variables become the platform's secrets."`
 	// Vars are plain, not secret, variables of this environment.
@@ -189,7 +198,7 @@ func Default() *Project {
 		Build:   Build{Dockerfile: "Dockerfile", Context: "."},
 		Web:     Web{Port: 3000, Health: "/api/health"},
 		Release: Release{Timeout: Duration(5 * time.Minute)},
-		Deploy:  Deploy{HealthTimeout: Duration(3 * time.Minute), Consecutive: 3, Interval: Duration(2 * time.Second)},
+		Deploy:  Deploy{HealthTimeout: Duration(3 * time.Minute), Consecutive: 3, Interval: Duration(2 * time.Second), HookTimeout: Duration(5 * time.Minute)},
 		Env:     Env{Schema: ".env.schema"},
 		Backup: Backup{
 			Database: "DATABASE_URL", Schedule: "0 3 * * *", PITR: "auto",
@@ -217,7 +226,8 @@ func (p *Project) fillDefaults() {
 		setDefault(&e.Instances, 1)
 		setDefault(&e.Strategy, "rolling")
 		setDefault(&e.EnvFile, ".env."+name)
-		if name == DefaultEnv {
+		setDefault(&e.Project, p.App)
+		if name == DefaultEnv || e.Platform == "railway" { // there the environment tells them apart
 			setDefault(&e.App, p.App)
 		} else {
 			setDefault(&e.App, p.App+"-"+name)

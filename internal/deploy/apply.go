@@ -30,6 +30,7 @@ type run struct {
 	renewed   bool     // of a deploy that failed: an instance was made anew, and so has got what waited for that
 	untouched bool     // of a roll-out that failed: the release command did, so no instance was changed, only settings
 	migrated  bool     // the release command has run
+	outcome   Outcome  // for hooks: how it ended
 	staged    []string // secrets that were staged by this run
 	kept      []string
 	secrets   errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
@@ -37,9 +38,10 @@ type run struct {
 
 // step is a part of a deploy.
 type step struct {
-	name string
-	skip func() string // a reason not to run it; "" to run it; nil always runs
-	run  func(ctx context.Context) (detail string, err error)
+	name   string
+	silent bool          // when it is skipped, nothing is said of it
+	skip   func() string // a reason not to run it; "" to run it; nil always runs
+	run    func(ctx context.Context) (detail string, err error)
 }
 
 // Apply carries out what was prepared. When it fails after instances were
@@ -105,15 +107,23 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 	if err := r.stillAsPlanned(ctx); err != nil {
 		return r.failed(ctx, err)
 	}
+	if err := r.rememberAccount(r.p.Identity.Account); err != nil {
+		r.emit("account", Warned, r.redact(err.Error()), 0)
+	}
 	r.closeCutOff(ctx)
 	for _, s := range r.steps() {
 		if err := r.do(ctx, s); err != nil {
-			return r.failed(ctx, err)
+			outcome, err := r.failed(ctx, err)
+			r.outcome = outcome
+			r.hookAfter(ctx, DeployFailed)
+			return outcome, err
 		}
 		if s.name == imageStep && r.sameAfterAll() {
 			return Unchanged, nil
 		}
 	}
+	r.outcome = Deployed
+	r.hookAfter(ctx, PostDeploy)
 	return Deployed, nil
 }
 
@@ -183,7 +193,9 @@ func (r *run) stillAsPlanned(ctx context.Context) error {
 func (r *run) do(ctx context.Context, s step) error {
 	if s.skip != nil {
 		if why := s.skip(); why != "" {
-			r.emit(s.name, Skipped, why, 0)
+			if !s.silent {
+				r.emit(s.name, Skipped, why, 0)
+			}
 			return nil
 		}
 	}

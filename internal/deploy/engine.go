@@ -19,11 +19,13 @@ const (
 
 // Engine deploys to one platform.
 type Engine struct {
-	Platform platform.Platform
-	StateDir string // local state of the app: journal, lock, fingerprints
-	Holder   string // who deploys, for locks and the journal
-	Prober   *health.Prober
-	Event    func(Event) // may be nil
+	Platform    platform.Platform
+	StateDir    string // local state of the app: journal, lock, fingerprints
+	Holder      string // who deploys, for locks and the journal
+	Environment string // of opsctl.yaml, for hooks
+	Hooks       Hooks  // may be nil
+	Prober      *health.Prober
+	Event       func(Event) // may be nil
 
 	Now   func() time.Time                                 // nil: time.Now
 	NewID func() string                                    // id of a run; nil: time and random
@@ -34,17 +36,27 @@ type Engine struct {
 type Request struct {
 	App     platform.AppSpec
 	Release platform.Release // what should run; the image and the numbers are filled in
-	Image   string           // reference to deploy; "" calls Build
+	Image   string           // reference to deploy; "" calls Source or Build
+	// Source describes what a platform.Builder is to build. Nil when --image is required.
+	Source func(ctx context.Context, kind string) (*platform.Source, error)
 	// Build makes an image and pushes it to the target. Nil when --image is required.
 	Build          func(ctx context.Context, target platform.PushTarget, report platform.Report) error
 	Command        []string // release command; empty for none
 	CommandTimeout time.Duration
 	Postgres       *platform.DatabaseSpec // nil for none
+	Redis          *platform.CacheSpec    // nil for none
 	Secrets        map[string]string
 	// Preflight checks what only the caller can, given the names of all
 	// variables that the app would see. May be nil.
 	Preflight func(ctx context.Context, names []string) error
-	Gate      Gate
+	// ImageGuard refuses an image that is not what runs now, such as one of another
+	// architecture. May be nil.
+	ImageGuard func(ctx context.Context, image platform.Image) error
+	// BackupGate refuses to go on to the release command without a backup. Called
+	// before anything is changed, and only when something is to be changed. May be nil.
+	BackupGate func(ctx context.Context) (detail string, err error)
+	Account    string // whose credentials they have to be; "" for those of the last time
+	Gate       Gate
 }
 
 // Gate is what decides whether a deploy stays.

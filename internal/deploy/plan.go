@@ -19,6 +19,7 @@ type Desired struct {
 	Release  platform.Release
 	Command  []string                // the release command; empty for none
 	Postgres *platform.DatabaseSpec  // nil when the app has no managed database
+	Redis    *platform.CacheSpec     // nil when the app has no managed Redis
 	Secrets  map[string]SecretChange // how they stand, by name; also those that wait for a roll-out and that nobody here wants
 	Unset    []string                // secrets that were unset, and that instances may still have
 }
@@ -40,6 +41,7 @@ const (
 type Observed struct {
 	State       *platform.State // nil when there is no app yet
 	HasPostgres bool
+	HasRedis    bool
 	Unfinished  bool // the current release was never finished: an earlier run was cut off
 }
 
@@ -70,7 +72,7 @@ const (
 // secrets are never in it.
 type Change struct {
 	Action Action `json:"action"`
-	Object string `json:"object"` // app, database, secret, release, instance
+	Object string `json:"object"` // app, database, redis, secret, variable, task, release
 	Name   string `json:"name,omitempty"`
 	Field  string `json:"field,omitempty"`
 	Old    string `json:"old,omitempty"`
@@ -90,6 +92,9 @@ func Plan(want Desired, have Observed) []Change {
 			Action: Create, Object: "database", Name: want.Postgres.Name,
 			New: "PostgreSQL " + strconv.Itoa(want.Postgres.Version) + ", " + want.Postgres.PoolMode + " pool", Reason: "it does not exist, or is not ready",
 		})
+	}
+	if want.Redis != nil && !have.HasRedis {
+		changes = append(changes, Change{Action: Create, Object: "redis", Name: want.Redis.Name, New: "Redis " + strconv.Itoa(want.Redis.Version), Reason: "it does not exist, or is not ready"})
 	}
 	changes = append(changes, planSecrets(want.Secrets)...)
 	for _, name := range want.Unset {
@@ -145,6 +150,9 @@ func planRelease(want Desired, current *platform.Release) []Change {
 	}
 	field("port", strconv.Itoa(current.Port), strconv.Itoa(r.Port))
 	field("health", current.Health, r.Health)
+	if r.Size != "" {
+		field("size", current.Size, r.Size)
+	}
 	field("instances", strconv.Itoa(current.Instances), strconv.Itoa(r.Instances))
 	for _, name := range slices.Sorted(maps.Keys(union(current.Env, r.Env))) {
 		old, had := current.Env[name]

@@ -20,7 +20,13 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	if p.Identity, err = e.Platform.WhoAmI(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.rightAccount(p.Identity.Account, req.Account); err != nil {
+		return nil, err
+	}
 	if p.prints, err = OpenFingerprints(e.StateDir); err != nil {
+		return nil, err
+	}
+	if err := e.source(ctx, p); err != nil {
 		return nil, err
 	}
 	if p.CutOff, p.Running, err = e.lastRun(); err != nil {
@@ -41,8 +47,8 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	}
 	want := req.Release
 	want.Image = p.Image.Pinned()
-	if req.Image == "" {
-		want.Image = "built from source"
+	if want.Image == "" {
+		want.Image = toBeBuilt
 	}
 	if s := p.Observed.State; s != nil && s.Current != nil && s.Current.Region != "" && s.Current.Region != want.Region {
 		return nil, errs.New(errs.Usage, "%q runs in %s, and opsctl.yaml wants %s: this version of opsctl does not move an app", req.App.Name, s.Current.Region, want.Region).
@@ -52,14 +58,50 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 		p.Notes = append(p.Notes, DirectURL+" is the managed database's: "+directAlone)
 	}
 	p.desired = Desired{
-		App: req.App.Name, Release: want, Command: req.Command, Postgres: p.Request.Postgres,
+		App: req.App.Name, Release: want, Command: req.Command, Postgres: p.Request.Postgres, Redis: p.Request.Redis,
 		Secrets: p.prints.Compare(p.secrets, p.platformSecrets()),
 	}
 	if s := p.Observed.State; s != nil && s.Current != nil {
 		p.desired.Unset = p.prints.Unset(s.Secrets)
 	}
 	p.Changes = Plan(p.desired, p.Observed)
-	return p, nil
+	return p, e.guard(ctx, p)
+}
+
+// toBeBuilt stands for an image that there is not yet.
+const toBeBuilt = "built from source"
+
+// source finds out what a platform that builds itself is to build.
+func (e *Engine) source(ctx context.Context, p *Prepared) error {
+	builder, ok := e.Platform.(platform.Builder)
+	if !ok || p.Request.Image != "" || p.Request.Source == nil {
+		return nil
+	}
+	src, err := p.Request.Source(ctx, builder.SourceKind())
+	if err != nil {
+		return err
+	}
+	p.Request.Release.Source, p.Image = src, platform.Image{Ref: src.Identity}
+	return nil
+}
+
+// guard looks at what only matters when something is to be changed.
+func (e *Engine) guard(ctx context.Context, p *Prepared) error {
+	if len(p.Changes) == 0 {
+		return nil
+	}
+	if p.Request.BackupGate != nil {
+		detail, err := p.Request.BackupGate(ctx)
+		if err != nil {
+			return err
+		}
+		p.Notes = append(p.Notes, detail)
+	}
+	newImage := slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Object == "release" && c.Field == "image" })
+	if newImage && p.Image.Digest != "" && p.Request.ImageGuard != nil {
+		return p.Request.ImageGuard(ctx, p.Image)
+	}
+	return nil
 }
 
 // lastRun is the newest run of this machine when its journal has no end: one
@@ -84,6 +126,9 @@ func (e *Engine) observe(ctx context.Context, p *Prepared) error {
 	if _, own := req.Secrets[PooledURL]; own {
 		req.Postgres = nil // the app brings its own database
 	}
+	if _, own := req.Secrets[RedisURL]; own {
+		req.Redis = nil
+	}
 	p.secrets = maps.Clone(req.Secrets)
 	if p.secrets == nil {
 		p.secrets = map[string]string{}
@@ -93,6 +138,9 @@ func (e *Engine) observe(ctx context.Context, p *Prepared) error {
 	case errs.CodeOf(err) == errs.NotFound:
 		if req.Postgres != nil { // not known yet, but what they will be called is
 			p.secrets[PooledURL], p.secrets[DirectURL] = "", ""
+		}
+		if req.Redis != nil {
+			p.secrets[RedisURL] = ""
 		}
 		return nil
 	case err != nil:
@@ -105,6 +153,9 @@ func (e *Engine) observe(ctx context.Context, p *Prepared) error {
 		}
 	}
 	if err := e.observeDatabase(ctx, p); err != nil {
+		return err
+	}
+	if err := e.observeRedis(ctx, p); err != nil {
 		return err
 	}
 	return e.observeReleases(ctx, p)

@@ -107,6 +107,7 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 			}
 			return "", r.stillAsPlanned(ctx)
 		}},
+		r.hook(PreRollback),
 		{name: "restore", run: func(ctx context.Context) (string, error) {
 			r.rolling = true
 			to := r.release
@@ -133,6 +134,8 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 		}
 	}
 	r.markLeft(ctx)
+	r.outcome = RolledBack
+	r.hookAfter(ctx, PostRollback)
 	return RolledBack, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -18,14 +17,18 @@ const imageStep = "image"
 func (r *run) steps() []step {
 	req := &r.p.Request
 	return []step{
+		r.hook(PreDeploy),
 		{name: "app", skip: unless(r.p.Observed.State == nil || r.p.Observed.State.Current == nil, "exists"), run: r.createApp},
 		{name: "database", skip: unless(req.Postgres != nil && !r.p.Observed.HasPostgres, r.whyNoDatabase()), run: r.createDatabase},
+		{name: "redis", skip: unless(req.Redis != nil && !r.p.Observed.HasRedis, r.whyNoRedis()), run: r.createRedis},
 		{name: imageStep, run: r.image},
+		r.hook(PreRelease),
 		{name: "release", skip: unless(r.keepsLedger(), "the platform keeps the list"), run: r.openRelease},
 		{name: "secrets", skip: func() string { return r.whyNoSecrets() }, run: r.stageSecrets},
 		{name: "migrate", skip: r.whyNoTask, run: r.releaseCommand},
 		{name: "roll out", run: r.rollOut},
 		{name: "health", skip: unless(req.Release.Health != "", "no health path"), run: r.gate},
+		r.hook(Smoke),
 		{name: "mark", run: r.mark},
 	}
 }
@@ -36,28 +39,6 @@ func unless(condition bool, reason string) func() string {
 			return ""
 		}
 		return reason
-	}
-}
-
-// lock takes the platform's lock. When this machine's last run was killed, or
-// the answer to this very run's request was lost, a lock that nobody can give
-// back stands for a moment, and is waited for.
-func (r *run) lock(ctx context.Context) (platform.Lease, error) {
-	deadline := r.now().Add(time.Minute)
-	waiting := false
-	for {
-		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.Holder+" (run "+r.id+")")
-		ours := err != nil && (r.p.CutOff != nil || strings.Contains(err.Error(), r.id))
-		if errs.CodeOf(err) != errs.Conflict || !ours || r.now().After(deadline) {
-			return lease, err
-		}
-		if !waiting {
-			r.emit("lock", Warned, "a lock of this machine that was left behind still stands; waiting until it ends by itself", 0)
-			waiting = true
-		}
-		if err := r.sleep(ctx, 2*time.Second); err != nil {
-			return nil, err
-		}
 	}
 }
 
@@ -89,6 +70,9 @@ func (r *run) createDatabase(ctx context.Context) (string, error) {
 // image resolves the given image, or builds and pushes one.
 func (r *run) image(ctx context.Context) (string, error) {
 	req := r.p.Request
+	if src := req.Release.Source; src != nil {
+		return src.Identity + ", built by " + r.Platform.Name(), nil
+	}
 	if req.Image == "" {
 		registry, ok := r.Platform.(platform.Registry)
 		if !ok || req.Build == nil {
