@@ -1,23 +1,24 @@
 package emulator
 
 import (
+	"encoding/json"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/opsctl/opsctl/internal/emulator/fly"
 )
 
 // Request is one API request that was answered.
 type Request struct {
-	ID       string        `json:"id"`
-	Method   string        `json:"method"`
-	Path     string        `json:"path"` // without the query
-	Query    string        `json:"query,omitempty"`
-	Status   int           `json:"status"` // 0: no answer was sent
-	Fault    string        `json:"fault,omitempty"`
-	Duration time.Duration `json:"duration_ns"`
+	ID       string `json:"id"`
+	Platform string `json:"platform"` // fly, railway, render or sentry
+	Method   string `json:"method"`
+	Path     string `json:"path"` // without the query
+	Query    string `json:"query,omitempty"`
+	// Operation is the name of a GraphQL operation and its fields; see Fault.Operation.
+	Operation []string      `json:"operation,omitempty"`
+	Status    int           `json:"status"` // 0: no answer was sent
+	Fault     string        `json:"fault,omitempty"`
+	Duration  time.Duration `json:"duration_ns"`
 }
 
 // maxRequests is how many requests are remembered.
@@ -65,31 +66,38 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// api answers a platform request: latency and faults first, then the platform.
-func (s *Server) api(rw http.ResponseWriter, r *http.Request) {
+// answer answers a platform request: latency and faults first, then the platform.
+func (f *front) answer(rw http.ResponseWriter, r *http.Request) {
+	s := f.s
 	start := time.Now()
-	id := s.world.ULID() + "-fra"
-	rw.Header().Set("fly-request-id", id)
+	id := f.newID()
+	rw.Header().Set(f.requestID, id)
 	w := &statusWriter{ResponseWriter: rw}
-	rec := Request{ID: id, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery}
+	rec := Request{ID: id, Platform: f.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Operation: operations(r)}
 	defer func() {
 		rec.Status, rec.Duration = w.status, time.Since(start)
 		s.record.add(rec)
 		if s.opts.OnRequest != nil {
 			s.opts.OnRequest(rec)
 		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			s.keep.changed()
+		}
 	}()
-	f, latency := s.faults.next(r.Method, r.URL.Path)
+	fault, latency := s.faults.next(r.Method, r.URL.Path, rec.Operation)
 	if !s.pause(r, latency) {
 		return
 	}
-	if f == nil {
-		s.platform(w, r)
+	if s.tokens.expired(r, s.opts.TokenTTL, s.opts.Now()) {
+		withoutToken(r)
+	}
+	if fault == nil {
+		f.api.ServeHTTP(w, r)
 		return
 	}
-	rec.Fault = f.String()
-	s.logf("fault: %s %s: %s", r.Method, r.URL.Path, f)
-	s.inject(w, r, f)
+	rec.Fault = fault.String()
+	s.logf("fault: %s %s: %s", r.Method, r.URL.Path, fault)
+	f.inject(w, r, fault, id)
 }
 
 // pause waits; it reports false when the client or the emulator has gone.
@@ -108,38 +116,8 @@ func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	return false
 }
 
-func (s *Server) platform(rw http.ResponseWriter, r *http.Request) {
-	switch {
-	case fly.Handles(r.URL.Path):
-		s.fly.ServeHTTP(rw, r)
-	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
-		s.registry(rw, r)
-	default:
-		http.Error(rw, `{"error":"not found"}`, http.StatusNotFound)
-	}
-}
-
-// registry guards the image registry: a token is needed, and an image can only
-// be pushed for an app that exists.
-func (s *Server) registry(rw http.ResponseWriter, r *http.Request) {
-	if !s.fly.RegistryAuth(r) {
-		rw.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
-		registryError(rw, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
-		return
-	}
-	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2"), "/")
-	if i := strings.IndexByte(name, '/'); i > 0 {
-		name = name[:i]
-	}
-	if name != "" && r.Method != http.MethodGet && r.Method != http.MethodHead && !s.fly.HasApp(name) {
-		registryError(rw, http.StatusNotFound, "NAME_UNKNOWN", "app repository not found")
-		return
-	}
-	s.world.Images.ServeHTTP(rw, r)
-}
-
-func registryError(rw http.ResponseWriter, code int, word, message string) {
+func writeJSON(rw http.ResponseWriter, code int, body any) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(code)
-	_, _ = rw.Write([]byte(`{"errors":[{"code":"` + word + `","message":"` + message + `"}]}`))
+	_ = json.NewEncoder(rw).Encode(body)
 }

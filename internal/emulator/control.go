@@ -3,35 +3,43 @@ package emulator
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/opsctl/opsctl/internal/emulator/world"
 )
 
 // control is the emulator's own API, for tests and scripts:
 //
+//	GET    /_emulator/info     where the platforms answer, and the variables that say so to clients
 //	GET    /_emulator/state    apps, machines, requests so far
 //	GET    /_emulator/requests all of the requests
 //	GET    /_emulator/faults   what is in force
 //	POST   /_emulator/faults   {"spec": "..."} or a Fault, or a list of either
 //	DELETE /_emulator/faults   back to normal
+//	GET    /_emulator/incidents none: for clients that ask a platform's status page
 //	POST   /_emulator/images   {"ref": "shop:v2"} makes an image exist
 func (s *Server) control(rw http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
+	case "GET /_emulator/info":
+		writeJSON(rw, http.StatusOK, s.Info())
 	case "GET /_emulator/state":
-		respond(rw, http.StatusOK, s.State())
+		writeJSON(rw, http.StatusOK, s.State())
 	case "GET /_emulator/requests":
-		respond(rw, http.StatusOK, s.Requests())
+		writeJSON(rw, http.StatusOK, s.Requests())
 	case "GET /_emulator/faults":
-		respond(rw, http.StatusOK, s.faults.specs())
+		writeJSON(rw, http.StatusOK, s.faults.specs())
+	case "GET /_emulator/incidents":
+		writeJSON(rw, http.StatusOK, map[string]any{"incidents": []any{}})
 	case "DELETE /_emulator/faults":
 		s.ClearFaults()
 		rw.WriteHeader(http.StatusNoContent)
 	case "POST /_emulator/faults":
 		list, err := readFaults(r)
 		if err != nil {
-			respond(rw, http.StatusBadRequest, map[string]string{"error": err.Error()})
+			writeJSON(rw, http.StatusBadRequest, map[string]string{"error": err.Error()})
 			return
 		}
 		s.AddFaults(list...)
-		respond(rw, http.StatusCreated, s.faults.specs())
+		writeJSON(rw, http.StatusCreated, s.faults.specs())
 	case "POST /_emulator/images":
 		var in struct {
 			Ref string `json:"ref"`
@@ -41,19 +49,13 @@ func (s *Server) control(rw http.ResponseWriter, r *http.Request) {
 			err = s.SeedImage(in.Ref)
 		}
 		if err != nil {
-			respond(rw, http.StatusBadRequest, map[string]string{"error": err.Error()})
+			writeJSON(rw, http.StatusBadRequest, map[string]string{"error": err.Error()})
 			return
 		}
 		rw.WriteHeader(http.StatusCreated)
 	default:
-		respond(rw, http.StatusNotFound, map[string]string{"error": "no such control endpoint"})
+		writeJSON(rw, http.StatusNotFound, map[string]string{"error": "no such control endpoint"})
 	}
-}
-
-func respond(rw http.ResponseWriter, code int, body any) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(code)
-	_ = json.NewEncoder(rw).Encode(body)
 }
 
 // readFaults reads one fault or a list of them, as specs or as objects.
@@ -106,6 +108,7 @@ type State struct {
 
 // AppState is one app.
 type AppState struct {
+	Platform string         `json:"platform"` // fly, railway or render
 	Name     string         `json:"name"`
 	URL      string         `json:"url"`
 	Machines []MachineState `json:"machines"`
@@ -125,19 +128,28 @@ type MachineState struct {
 // State returns what the emulator holds at this moment.
 func (s *Server) State() State {
 	st := State{Schema: "opsctl.emulator-state/v1", Apps: []AppState{}, Requests: len(s.Requests())}
-	for _, a := range s.world.Apps() {
-		as := AppState{Name: a.Name, URL: s.AppURL(a.Name), Machines: []MachineState{}}
-		for _, m := range a.Machines() {
-			snap := m.Snapshot()
-			ms := MachineState{
-				ID: m.ID, Region: m.Region, State: string(snap.State), Cordoned: snap.Cordoned, Addr: snap.Addr, Pid: snap.Pid, Checks: map[string]string{},
-			}
-			for _, c := range snap.Checks {
-				ms.Checks[c.Name] = c.Status
-			}
-			as.Machines = append(as.Machines, ms)
+	for _, f := range s.fronts {
+		if f.world == nil {
+			continue
 		}
-		st.Apps = append(st.Apps, as)
+		for _, a := range f.world.Apps() {
+			st.Apps = append(st.Apps, AppState{Platform: f.name, Name: a.Name, URL: f.appURL(a.Name), Machines: machineStates(a)})
+		}
 	}
 	return st
+}
+
+func machineStates(a *world.App) []MachineState {
+	list := []MachineState{}
+	for _, m := range a.Machines() {
+		snap := m.Snapshot()
+		ms := MachineState{
+			ID: m.ID, Region: m.Region, State: string(snap.State), Cordoned: snap.Cordoned, Addr: snap.Addr, Pid: snap.Pid, Checks: map[string]string{},
+		}
+		for _, c := range snap.Checks {
+			ms.Checks[c.Name] = c.Status
+		}
+		list = append(list, ms)
+	}
+	return list
 }

@@ -2,8 +2,7 @@ package emulator
 
 import (
 	"fmt"
-	"net"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +16,9 @@ type Fault struct {
 	Method string `json:"method,omitempty"`
 	// Path is a pattern: * stands for one path segment, or at the end for any rest.
 	Path string `json:"path"`
+	// Operation narrows it to GraphQL requests with that operation name, or
+	// with that field at the root of the query; empty means any request.
+	Operation string `json:"operation,omitempty"`
 	// Status is the answer's status; 0 leaves the real answer (see Latency).
 	Status int `json:"status,omitempty"`
 	// RetryAfter is the answer's Retry-After header in seconds; 0 sends none.
@@ -42,7 +44,11 @@ func (f *Fault) String() string {
 	if method == "" {
 		method = "*"
 	}
-	fmt.Fprintf(&b, "%s %s=", method, f.Path)
+	fmt.Fprintf(&b, "%s %s", method, f.Path)
+	if f.Operation != "" {
+		fmt.Fprintf(&b, "#%s", f.Operation)
+	}
+	b.WriteByte('=')
 	switch {
 	case f.Drop:
 		b.WriteString("reset")
@@ -70,7 +76,8 @@ func (f *Fault) String() string {
 	return b.String()
 }
 
-// ParseFault reads "METHOD PATH=ACTION[,OPTION...]". ACTION is a status
+// ParseFault reads "METHOD PATH[#OPERATION]=ACTION[,OPTION...]". OPERATION is
+// the name of a GraphQL operation, or of a field that it asks the root for. ACTION is a status
 // ("503"), a status and how often ("503x2"), a status and its Retry-After in
 // seconds ("429:7"), "reset", "hang", or "slow:2s" (also "slow,latency=2s").
 // OPTIONs are retry-after=SECONDS, count=N, skip=N, latency=DURATION and late.
@@ -91,7 +98,11 @@ func ParseFault(spec string) (Fault, error) {
 	if f.Method == "*" {
 		f.Method = ""
 	}
-	f.Path = path
+	path, operation, named := strings.Cut(path, "#")
+	if named && !isName(operation) {
+		return bad("%q is not the name of a GraphQL operation or field", operation)
+	}
+	f.Path, f.Operation = path, operation
 	words := strings.Split(rest, ",")
 	if err := f.action(words[0]); err != nil {
 		return bad("%v", err)
@@ -171,8 +182,22 @@ func (f *Fault) option(word string) error {
 	return nil
 }
 
-// matches reports whether a request is one of those.
-func (f *Fault) matches(method, path string) bool {
+// isName reports whether s is a name in GraphQL.
+func isName(s string) bool {
+	for i, c := range s {
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// matches reports whether a request is one of those; operations are the names
+// of a GraphQL request.
+func (f *Fault) matches(method, path string, operations []string) bool {
+	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
+		return false
+	}
 	if f.Method != "" && f.Method != "*" && !strings.EqualFold(f.Method, method) {
 		return false
 	}
@@ -233,11 +258,11 @@ func (fs *faults) clear() {
 }
 
 // next picks the fault for a request, or nil, and the time to wait first.
-func (fs *faults) next(method, path string) (*Fault, time.Duration) {
+func (fs *faults) next(method, path string, operations []string) (*Fault, time.Duration) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for _, f := range fs.list {
-		if !f.matches(method, path) || (f.Count > 0 && f.hits >= f.Count) {
+		if !f.matches(method, path, operations) || (f.Count > 0 && f.hits >= f.Count) {
 			continue
 		}
 		f.seen++
@@ -250,50 +275,3 @@ func (fs *faults) next(method, path string) (*Fault, time.Duration) {
 	}
 	return nil, fs.latency
 }
-
-// inject answers with the fault.
-func (s *Server) inject(rw *statusWriter, r *http.Request, f *Fault) {
-	if f.Status == 0 && !f.Drop && !f.Hang { // only slow
-		s.platform(rw, r)
-		return
-	}
-	if f.Late {
-		s.platform(&discard{header: http.Header{}}, r)
-	}
-	switch {
-	case f.Drop:
-		drop(rw)
-	case f.Hang:
-		select {
-		case <-r.Context().Done():
-		case <-s.stop:
-		}
-		drop(rw)
-	default:
-		if f.RetryAfter > 0 {
-			rw.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
-		}
-		rw.Header().Set("Content-Type", "application/json")
-		rw.WriteHeader(f.Status)
-		_, _ = fmt.Fprintf(rw, `{"error":"injected fault: %s"}`+"\n", strings.ToLower(http.StatusText(f.Status)))
-	}
-}
-
-// drop closes the connection with a reset.
-func drop(rw http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(rw).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
-}
-
-// discard swallows an answer.
-type discard struct{ header http.Header }
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d *discard) WriteHeader(int)             {}

@@ -63,7 +63,7 @@ func TestFaultMatches(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.matches(tt.method, tt.path); got != tt.want {
+		if got := f.matches(tt.method, tt.path, nil); got != tt.want {
 			t.Errorf("%q matches %s %s: %v, want %v", tt.pattern, tt.method, tt.path, got, tt.want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestFaultsAreCounted(t *testing.T) {
 	var got []int
 	for range 5 {
 		status := 0
-		if f, _ := fs.next("GET", "/x"); f != nil {
+		if f, _ := fs.next("GET", "/x", nil); f != nil {
 			status = f.Status
 		}
 		got = append(got, status)
@@ -103,6 +103,6 @@ func FuzzParseFault(f *testing.F) {
 		if err != nil || again != fault {
 			t.Errorf("%q reads as %+v, prints as %q, and reads again as %+v, %v", spec, fault, fault.String(), again, err)
 		}
-		fault.matches("GET", "/v1/apps/a") // must not panic
+		fault.matches("GET", "/v1/apps/a", nil) // must not panic
 	})
 }

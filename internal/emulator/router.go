@@ -14,7 +14,7 @@ import (
 // route sends a request to one of the app's machines that may take traffic.
 // A machine that refuses the connection is passed over while there is another
 // one and the request has no body that would be lost.
-func (s *Server) route(rw http.ResponseWriter, r *http.Request, app *world.App) {
+func (f *front) route(rw http.ResponseWriter, r *http.Request, app *world.App) {
 	backends := app.Backends()
 	if len(backends) == 0 {
 		http.Error(rw, "no machine of "+app.Name+" is started, healthy and in the routing", http.StatusServiceUnavailable)
@@ -24,8 +24,8 @@ func (s *Server) route(rw http.ResponseWriter, r *http.Request, app *world.App) 
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		tries = len(backends)
 	}
-	for i := 0; i < tries; i++ {
-		if s.proxy(rw, r, backends[i], i == tries-1) {
+	for i := range tries {
+		if f.proxy(rw, r, backends[i], i == tries-1) {
 			return
 		}
 	}
@@ -33,18 +33,17 @@ func (s *Server) route(rw http.ResponseWriter, r *http.Request, app *world.App) 
 
 // proxy passes the request on; it reports false when nothing was sent back
 // and another machine may be tried.
-func (s *Server) proxy(rw http.ResponseWriter, r *http.Request, addr string, last bool) bool {
+func (f *front) proxy(rw http.ResponseWriter, r *http.Request, addr string, last bool) bool {
 	answered := true
 	p := &httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(&url.URL{Scheme: "http", Host: addr})
 			pr.Out.Host = pr.In.Host
 			pr.SetXForwarded()
-			pr.Out.Header.Set("Fly-Request-Id", s.world.ULID()+"-fra")
-			pr.Out.Header.Set("Fly-Client-IP", "127.0.0.1")
+			f.sign(pr.Out.Header)
 		},
 		ErrorLog:  log.New(io.Discard, "", 0),
-		Transport: s.backends,
+		Transport: f.s.backends,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			if !last {
 				answered = false
@@ -56,4 +55,13 @@ func (s *Server) proxy(rw http.ResponseWriter, r *http.Request, addr string, las
 	}
 	p.ServeHTTP(rw, r)
 	return answered
+}
+
+// sign sets the headers that the platform's proxy adds to a request for an app.
+func (f *front) sign(h http.Header) {
+	id := f.newID()
+	h.Set(f.requestID, id)
+	if f.name == platformFly {
+		h.Set("Fly-Client-IP", "127.0.0.1")
+	}
 }
