@@ -45,23 +45,27 @@ func (c *Cluster) WALDir() string { return filepath.Join(c.opts.Home, "wal") }
 // BaseDir is the directory of the named base backup.
 func (c *Cluster) BaseDir(name string) string { return filepath.Join(c.opts.Home, "base", name) }
 
-// prepareArchive keeps the data directory as it is before the first start: with
-// the archive a complete base backup, that costs next to nothing.
+// prepareArchive makes the initial base backup, which costs next to nothing: the
+// data directory as it is before the first start. A recovered cluster has what
+// it was made from, base backup and log, and goes on from there.
 func (c *Cluster) prepareArchive(ctx context.Context, identity *execx.User) error {
 	if c.opts.Home == "" {
 		return errors.New("an archived cluster needs a home")
 	}
-	if c.opts.Recover != nil {
-		return nil // its history begins elsewhere: the caller makes a base backup
-	}
 	base := c.BaseDir(InitialBase)
+	if r := c.opts.Recover; r != nil {
+		if r.WAL == c.WALDir() {
+			return nil // in place
+		}
+		if err := linkOrCopy(ctx, r.WAL, c.WALDir(), identity); err != nil {
+			return err
+		}
+		return linkOrCopy(ctx, r.Base, base, identity)
+	}
+	if t := c.template(); t != "" && usable(t) {
+		return linkOrCopy(ctx, t, base, identity)
+	}
 	if err := os.Mkdir(base, 0o700); err != nil {
-		return err
-	}
-	if t := c.template(); t != "" && usable(t) && linkTree(t, base) == nil {
-		return nil
-	}
-	if err := emptyDir(base); err != nil {
 		return err
 	}
 	return copyTree(ctx, c.DataDir(), base, identity)
@@ -127,18 +131,23 @@ func (c *Cluster) BaseBackup(ctx context.Context, name, label string) (int64, er
 		Path: c.install.Path("pg_basebackup"),
 		Args: []string{
 			"-h", c.SocketDir(), "-p", strconv.Itoa(c.port), "-U", c.opts.User, "-w", "-D", dir,
-			"-c", "fast", "-X", "none", "-l", strings.ToValidUTF8(label, "?"), "--no-sync",
+			// The log is taken from the archive. "none" would wait for that, but look once a second only.
+			"-c", "fast", "-X", "fetch", "-l", strings.ToValidUTF8(label, "?"), "--no-sync",
 		},
 		Env: childEnv(), Dir: c.dir, User: identity,
 	})
 	if err != nil {
 		return 0, errors.Join(err, os.RemoveAll(dir))
 	}
+	if err := c.ArchiveNow(ctx); err != nil {
+		return 0, errors.Join(err, os.RemoveAll(dir))
+	}
 	return TreeSize(dir)
 }
 
 // Recovery says what a cluster is made from: a base backup and the archived log
-// after it.
+// after it. The new cluster's archive begins with that log, so its own history
+// can be recovered from InitialBase.
 type Recovery struct {
 	Base string // the backup's data directory, which is copied
 	WAL  string // the archive
@@ -171,24 +180,22 @@ func (r *Recovery) fill(ctx context.Context, data string, identity *execx.User) 
 	return nil
 }
 
-// settings are ignored once the recovery is over (there is no recovery.signal then).
+// settings are ignored once the recovery is over (there is no recovery.signal
+// then). The log is followed along the newest timeline; the end of a backup,
+// though, is on the backup's own.
 func (r *Recovery) settings() map[string]string {
-	command := "cp " + shellQuote(strings.ReplaceAll(r.WAL, "%", "%%")) + "/%f %p"
-	if runtime.GOOS == "windows" {
-		command = `copy "` + strings.ReplaceAll(r.WAL, "%", "%%") + `\%f" "%p"`
-	}
 	s := map[string]string{
-		"restore_command": command, "recovery_target_action": "promote", "recovery_target_timeline": "current",
+		"restore_command": "cp ../wal/%f %p", "recovery_target_action": "promote", "recovery_target_timeline": "latest",
 		"hot_standby": "off", // no connection before the end
+	}
+	if runtime.GOOS == "windows" {
+		s["restore_command"] = `copy "..\wal\%f" "%p"`
 	}
 	switch {
 	case !r.Time.IsZero():
 		s["recovery_target_time"] = r.Time.UTC().Format("2006-01-02 15:04:05.999999+00")
 	case !r.All:
-		s["recovery_target"] = "immediate"
+		s["recovery_target"], s["recovery_target_timeline"] = "immediate", "current"
 	}
 	return s
 }
-
-// shellQuote quotes a word for a POSIX shell.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/opsctl/opsctl/internal/execx"
 )
@@ -152,6 +153,21 @@ func emptyDir(dir string) error {
 	return err
 }
 
+// linkOrCopy fills a directory, made when it is missing, with hard links or,
+// where that fails, with copies.
+func linkOrCopy(ctx context.Context, from, to string, identity *execx.User) error {
+	if err := ownDir(to, identity); err != nil {
+		return err
+	}
+	if linkTree(from, to) == nil {
+		return nil
+	}
+	if err := emptyDir(to); err != nil {
+		return err
+	}
+	return copyTree(ctx, from, to, identity)
+}
+
 // linkTree is copyTree with hard links: the files stay when the original goes.
 // They are one file system's, and nobody writes to them.
 func linkTree(from, to string) error {
@@ -165,6 +181,9 @@ func linkTree(from, to string) error {
 		}
 		if d.IsDir() {
 			return os.Mkdir(filepath.Join(to, rel), 0o700)
+		}
+		if strings.HasSuffix(rel, ".new") { // a segment on its way into the archive
+			return nil
 		}
 		return os.Link(path, filepath.Join(to, rel))
 	})

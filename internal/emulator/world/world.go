@@ -28,9 +28,12 @@ type Options struct {
 	Exec []string
 	// WorkDir is the directory the processes run in; empty means a private one.
 	WorkDir string
-	// Dir keeps the machines' homes and the databases; empty means a
-	// temporary directory that Close removes.
+	// Dir keeps the machines' homes and the databases, for a world that Restore
+	// makes; empty means a temporary directory that Close removes.
 	Dir string
+	// Cache keeps what database servers share, for the next world too (an empty
+	// data directory, 25 MB); empty means a directory in Dir.
+	Cache string
 	// Now is the clock for everything that is shown; nil means time.Now.
 	Now func() time.Time
 	// Seed makes identifiers repeatable; 0 means random ones.
@@ -286,7 +289,7 @@ func (w *World) Close() error {
 	}
 	var err error
 	for _, db := range dbs {
-		if e := db.stop(); e != nil && err == nil {
+		if e := db.stop(!w.ownDir); e != nil && err == nil {
 			err = e
 		}
 	}
