@@ -43,7 +43,7 @@ the store is --store file:DIR or OPSCTL_BACKUP_STORE. PostgreSQL's own programs
 	}
 	cmd.PersistentFlags().String("store", "", "where backups are kept: `file:DIR` (default: backup.store)")
 	cmd.AddCommand(newBackupCreateCmd(a), newBackupListCmd(a), newBackupInfoCmd(a), newBackupVerifyCmd(a),
-		newBackupRestoreCmd(a), newBackupExportCmd(a), newBackupKeygenCmd(a))
+		newBackupRestoreCmd(a), newBackupExportCmd(a), newBackupNativeCmd(a), newBackupKeygenCmd(a))
 	return cmd
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/opsctl/opsctl/internal/deploy"
 	"github.com/opsctl/opsctl/internal/errs"
@@ -14,10 +16,25 @@ import (
 )
 
 type deployOptions struct {
-	platform string
-	image    string
-	envFile  string
-	skipEnv  bool
+	platform      string
+	image         string
+	envFile       string
+	skipEnv       bool
+	plan          string // file to carry out
+	requireBackup time.Duration
+	account       string
+	dirty         bool // build although the working tree has uncommitted changes
+}
+
+// flags adds those that deploy and plan share.
+func (o *deployOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.platform, "platform", "", "platform to deploy to (default: the environment's)")
+	f.StringVar(&o.image, "image", "", "image to deploy, by `reference` (default: build from the Dockerfile)")
+	f.StringVar(&o.envFile, "env-file", "", "dotenv `file` whose variables become secrets (default: the environment's env_file)")
+	f.BoolVar(&o.skipEnv, "skip-env-check", false, "deploy although the environment does not fit the schema")
+	f.DurationVar(&o.requireBackup, "require-backup", 0, "refuse unless a verified backup is at most so old (default: deploy.require_backup)")
+	f.StringVar(&o.account, "account", "", "whose credentials they have to be, by `name` (default: those of the last deploy from here)")
+	f.BoolVar(&o.dirty, "allow-dirty", false, "build although the working tree has uncommitted changes")
 }
 
 func newDeployCmd(a *app) *cobra.Command {
@@ -40,38 +57,38 @@ Exit status: 0 deployed or unchanged, 3 the environment does not fit the schema,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDeploy(cmd.Context(), a, o) },
 	}
-	cmd.Flags().StringVar(&o.platform, "platform", "", "platform to deploy to (default: the environment's)")
-	cmd.Flags().StringVar(&o.image, "image", "", "image to deploy, by `reference` (default: build from the Dockerfile)")
-	cmd.Flags().StringVar(&o.envFile, "env-file", "", "dotenv `file` whose variables become secrets (default: the environment's env_file)")
-	cmd.Flags().BoolVar(&o.skipEnv, "skip-env-check", false, "deploy although the environment does not fit the schema")
+	o.flags(cmd.Flags())
+	cmd.Flags().StringVar(&o.plan, "plan", "", "carry out the plan in `file` (of opsctl plan --out), or refuse when things have changed")
+	cmd.MarkFlagsMutuallyExclusive("plan", "image")
 	return cmd
 }
 
 func runDeploy(ctx context.Context, a *app, o deployOptions) error {
-	t, err := a.target("deploy", o.platform)
-	if err != nil {
-		return err
+	var plan deploy.PlanFile
+	if o.plan != "" {
+		var err error
+		if plan, err = deploy.ReadPlanFile(o.plan); err != nil {
+			return err
+		}
+		o.image = plan.Image
+		if strings.HasPrefix(plan.Image, "git:") || strings.HasPrefix(plan.Image, "upload:") {
+			o.image = "" // it is described anew, and compared
+		}
 	}
 	progress := newDeployProgress(a)
 	defer progress.close()
-	engine, err := a.engine(ctx, t, progress.event)
+	t, engine, prepared, err := a.prepare(ctx, "deploy", o, progress)
 	if err != nil {
 		return err
 	}
-	req, err := a.deployRequest(ctx, t, o)
-	if err != nil {
-		return err
-	}
-	prepared, err := engine.Prepare(ctx, req)
-	if err != nil {
-		return err
-	}
-	for _, note := range prepared.Notes {
-		a.io.Warn("%s", note)
+	if o.plan != "" {
+		if err := prepared.Matches(engine, plan); err != nil {
+			return err
+		}
 	}
 	progress.plan(t, prepared)
 	if a.global.DryRun {
-		return progress.planResult(t, prepared)
+		return progress.planResult(engine, prepared)
 	}
 	if deploy.Destroys(prepared.Changes) {
 		if ok, err := a.confirm(ctx, "take instances away?"); err != nil || !ok {
@@ -86,6 +103,48 @@ func runDeploy(ctx context.Context, a *app, o deployOptions) error {
 	return progress.result(result)
 }
 
+// prepare makes the plan of a deploy and says what there is to say of it.
+func (a *app) prepare(ctx context.Context, command string, o deployOptions, progress *deployProgress) (target, *deploy.Engine, *deploy.Prepared, error) {
+	t, err := a.target(command, o.platform)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	one, err := adapterOf(t.env.Platform)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	if err := checkStrategy(t, one.facts()); err != nil {
+		return t, nil, nil, err
+	}
+	engine, err := a.engine(ctx, t, progress.event)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	req, err := a.deployRequest(ctx, t, o)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	prepared, err := engine.Prepare(ctx, req)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	for _, name := range a.hooks(t).stray() {
+		a.io.Warn("%s/%s never runs: no moment of a deploy has that name (%s)", hooksDir, name, joinWords(momentNames()))
+	}
+	for _, note := range prepared.Notes {
+		a.io.Warn("%s", note)
+	}
+	return t, engine, prepared, nil
+}
+
+func momentNames() []string {
+	var names []string
+	for _, m := range deploy.Moments() {
+		names = append(names, string(m))
+	}
+	return names
+}
+
 // deployRequest turns the project into what should run.
 func (a *app) deployRequest(ctx context.Context, t target, o deployOptions) (deploy.Request, error) {
 	p := t.project
@@ -98,16 +157,19 @@ func (a *app) deployRequest(ctx context.Context, t target, o deployOptions) (dep
 		return deploy.Request{}, err
 	}
 	req := deploy.Request{
-		App: platform.AppSpec{Name: t.env.App, Org: t.env.Org},
+		App: platform.AppSpec{Name: t.env.App, Org: t.env.Org, Region: t.env.Region},
 		Release: platform.Release{
-			Port: p.Web.Port, Health: p.Web.Health, Env: t.env.Vars, Instances: t.env.Instances,
-			Region: t.env.Region, Strategy: t.env.Strategy,
+			Port: p.Web.Port, Health: p.Web.Health, Env: plainVars(t), Instances: t.env.Instances,
+			Region: t.env.Region, Size: t.env.Size, Strategy: t.env.Strategy,
 		},
 		Image: o.image, Command: p.Release.Command, CommandTimeout: p.Release.Timeout.D(),
-		Secrets: in.wanted.Secrets, Gate: gateOf(p), Postgres: databaseSpec(t),
-		Build: a.buildImage(t, in.filled()),
+		Secrets: in.wanted.Secrets, Gate: gateOf(p), Postgres: databaseSpec(t), Redis: redisSpec(t), Account: o.account,
+		Build: a.buildImage(t, in.filled()), Source: a.source(t),
 	}
-	if req.Release.Region == "" {
+	if err := a.addGuards(ctx, t, o, in, &req); err != nil {
+		return req, err
+	}
+	if req.Release.Region == "" && t.env.Platform != "compose" {
 		return req, errs.New(errs.Usage, "environments.%s names no region", t.name).WithHint("add one, such as: region: fra")
 	}
 	if !o.skipEnv {

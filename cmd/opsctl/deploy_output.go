@@ -108,21 +108,14 @@ func nonEmpty(words ...string) []string {
 }
 
 // planResult is the data of a dry run.
-func (d *deployProgress) planResult(t target, p *deploy.Prepared) error {
+func (d *deployProgress) planResult(e *deploy.Engine, p *deploy.Prepared) error {
 	if !d.a.global.JSON {
 		if len(p.Changes) > 0 && !d.a.global.Quiet {
 			fmt.Fprintln(d.a.io.Err, ui.Faint("dry run: nothing was changed"))
 		}
 		return nil
 	}
-	changes := p.Changes
-	if changes == nil {
-		changes = []deploy.Change{}
-	}
-	return ui.JSON(d.a.io.Out, map[string]any{
-		"schema": "opsctl.plan/v1", "app": t.env.App, "platform": t.env.Platform, "environment": t.name,
-		"image": p.Image.Pinned(), "changes": changes,
-	})
+	return ui.JSON(d.a.io.Out, p.File(e))
 }
 
 type resultEvent struct {
@@ -141,8 +134,13 @@ func (d *deployProgress) result(r deploy.Result) error {
 		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s runs as wanted; nothing was changed\n", r.App, r.Release)
 		return err
 	case deploy.RolledBack:
-		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s runs again at %s\n", r.App, r.Release, r.URL)
-		return err
+		if _, err := fmt.Fprintf(d.a.io.Out, "%s: release %s runs again at %s\n", r.App, r.Release, r.URL); err != nil {
+			return err
+		}
+		if !d.a.global.Quiet && r.Previous != "" {
+			fmt.Fprintf(d.a.io.Err, "not undone: the database, and the values of secrets\nto undo this rollback: opsctl rollback --to %s\n", r.Previous)
+		}
+		return nil
 	default:
 		_, err := fmt.Fprintf(d.a.io.Out, "%s: release %s (%s) runs at %s\n", r.App, r.Release, platform.ShortImage(r.Image), r.URL)
 		return err

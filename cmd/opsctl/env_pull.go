@@ -90,7 +90,7 @@ func (a *app) envPull(ctx context.Context, o envPullOptions) error {
 	if err := a.mayPull(o); err != nil {
 		return err
 	}
-	p, err := a.platform(ctx, t.env.Platform)
+	p, err := a.platform(ctx, t)
 	if err != nil {
 		return err
 	}

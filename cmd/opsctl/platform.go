@@ -13,7 +13,6 @@ import (
 	"github.com/opsctl/opsctl/internal/health"
 	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
-	"github.com/opsctl/opsctl/internal/platform/fly"
 	"github.com/opsctl/opsctl/internal/ui"
 )
 
@@ -51,29 +50,13 @@ func (a *app) target(command, platformFlag string) (target, error) {
 	return target{project: p, name: a.global.Env, env: e}, nil
 }
 
-// platform makes the adapter for a target.
-func (a *app) platform(ctx context.Context, name string) (platform.Platform, error) {
-	switch name {
-	case "fly":
-		a.redact.Add(a.getenv("FLY_API_TOKEN"), a.getenv("FLY_ACCESS_TOKEN"))
-		return fly.New(ctx, fly.Options{Lookup: a.lookup, HTTP: a.httpOptions()})
-	case "railway", "render", "compose":
-		return nil, errs.New(errs.Usage, "this opsctl does not deploy to %s yet", name).WithHint("use --platform fly")
-	}
-	e := errs.New(errs.Usage, "unknown platform %q", name)
-	if near := errs.Closest(name, config.Platforms); near != "" {
-		return nil, e.WithHint("did you mean %s?", near)
-	}
-	return nil, e.WithHint("one of: %s", strings.Join(config.Platforms, ", "))
-}
-
 // observe looks at the app of an environment: what status, logs and history begin with.
 func (a *app) observe(ctx context.Context, command, platformFlag string) (target, platform.Platform, *platform.State, error) {
 	t, err := a.target(command, platformFlag)
 	if err != nil {
 		return t, nil, nil, err
 	}
-	p, err := a.platform(ctx, t.env.Platform)
+	p, err := a.platform(ctx, t)
 	if err != nil {
 		return t, nil, nil, err
 	}
@@ -106,12 +89,12 @@ func (a *app) httpOptions() httpx.Options {
 
 // engine makes the deploy engine for a target.
 func (a *app) engine(ctx context.Context, t target, event func(deploy.Event)) (*deploy.Engine, error) {
-	p, err := a.platform(ctx, t.env.Platform)
+	p, err := a.platform(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	return &deploy.Engine{
-		Platform: p, StateDir: a.stateDir(t), Holder: a.holder(), Event: event,
+		Platform: p, StateDir: a.stateDir(t), Holder: a.holder(), Environment: t.name, Event: event, Hooks: a.hooks(t),
 		Prober: &health.Prober{UserAgent: "opsctl/" + buildVersion().Version},
 	}, nil
 }
@@ -124,15 +107,24 @@ func (a *app) stateDir(t target) string {
 		base = filepath.Join(a.getenv("HOME"), ".local", "state")
 	}
 	where := t.env.Platform
-	if api := a.getenv("FLY_FLAPS_BASE_URL"); t.env.Platform == "fly" && api != "" {
-		where += "-" + strings.Map(func(r rune) rune {
-			if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-", r) {
-				return r
-			}
-			return '_'
-		}, strings.TrimPrefix(strings.TrimPrefix(api, "https://"), "http://"))
+	if api := a.apiAddress(t); api != "" {
+		where += "-" + fileName(api)
+	}
+	if t.env.Platform == "railway" { // one service of that name for all environments
+		where = filepath.Join(where, fileName(t.env.Project), fileName(t.name))
 	}
 	return filepath.Join(base, "opsctl", where, t.env.App)
+}
+
+// fileName makes a text fit for a file's name.
+func fileName(s string) string {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-", r) {
+			return r
+		}
+		return '_'
+	}, s)
 }
 
 // holder says who runs opsctl, for locks and the journal.

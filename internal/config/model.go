@@ -89,7 +89,8 @@ type Pool struct {
 
 // Redis is the managed Redis that the app needs.
 type Redis struct {
-	Version int `yaml:"version,omitempty" jsonschema_description:"Major version."`
+	Version int    `yaml:"version,omitempty" jsonschema_description:"Major version."`
+	Plan    string `yaml:"plan,omitempty" jsonschema_description:"The platform's plan name."`
 }
 
 // Strategies are the values that environments.*.strategy takes. Which of them a

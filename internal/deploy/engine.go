@@ -55,8 +55,11 @@ type Request struct {
 	// BackupGate refuses to go on to the release command without a backup. Called
 	// before anything is changed, and only when something is to be changed. May be nil.
 	BackupGate func(ctx context.Context) (detail string, err error)
-	Account    string // whose credentials they have to be; "" for those of the last time
-	Gate       Gate
+	// Public tells whether a variable is put into what browsers load when the image is
+	// built. May be nil.
+	Public  func(name string) bool
+	Account string // whose credentials they have to be; "" for those of the last time
+	Gate    Gate
 }
 
 // Gate is what decides whether a deploy stays.

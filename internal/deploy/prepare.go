@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -68,6 +69,26 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	return p, e.guard(ctx, p)
 }
 
+// stalePublic refuses a changed variable that browsers would get the old value of,
+// since the image stays the one that it was built into.
+func (e *Engine) stalePublic(p *Prepared) error {
+	s := p.Observed.State
+	if p.Request.Public == nil || s == nil || s.Current == nil || !platform.SameImage(s.Current.Image, p.Image.Pinned()) {
+		return nil
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(p.desired.Secrets)) {
+		if p.desired.Secrets[name] == SecretChanged && p.Request.Public(name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return errs.New(errs.CheckFailed, "%s changed, and the image is the one that the old value was built into", strings.Join(names, ", ")).
+		WithHint("build again: leave --image out, or name a newer image\nor go on all the same with --skip-env-check")
+}
+
 // toBeBuilt stands for an image that there is not yet.
 const toBeBuilt = "built from source"
 
@@ -96,6 +117,9 @@ func (e *Engine) guard(ctx context.Context, p *Prepared) error {
 			return err
 		}
 		p.Notes = append(p.Notes, detail)
+	}
+	if err := e.stalePublic(p); err != nil {
+		return err
 	}
 	newImage := slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Object == "release" && c.Field == "image" })
 	if newImage && p.Image.Digest != "" && p.Request.ImageGuard != nil {

@@ -84,7 +84,7 @@ func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State
 	if state.Current != nil && state.Current.Version == to.Version && !state.Mixed {
 		return Result{Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
 	}
-	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}}
+	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}, previous: *state.Current}
 	p.Changes = []Change{{Action: Replace, Object: "release", Old: state.Current.Version, New: to.Version, Reason: "rollback"}}
 	r := &run{Engine: e, p: p, id: e.newID(), command: "rollback", journal: OpenJournal(e.StateDir), began: e.now(), release: to, url: state.URL}
 	var err error

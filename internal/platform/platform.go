@@ -87,7 +87,8 @@ type Report func(format string, args ...any)
 // Identity is whose credentials are in use.
 type Identity struct {
 	Account string // e-mail or name
-	Token   string // kind of token, never its value: "personal", "deploy", "macaroon"
+	Token   string // kind of token, never its value: "personal", "deploy", "project"
+	Scope   string // what it may do, for people; "" where the platform does not say
 }
 
 // AppSpec describes an app to create.

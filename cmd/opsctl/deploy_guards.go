@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/backup"
+	"github.com/opsctl/opsctl/internal/backup/store"
+	"github.com/opsctl/opsctl/internal/deploy"
+	"github.com/opsctl/opsctl/internal/envcheck"
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/ui"
+)
+
+// addGuards adds what is looked at before a deploy touches anything.
+func (a *app) addGuards(ctx context.Context, t target, o deployOptions, in envInput, req *deploy.Request) error {
+	if !o.skipEnv {
+		req.Preflight = a.envPreflight(t, in)
+		req.Public = envcheck.IsPublicName
+	}
+	if o.image == "" && o.plan == "" && !o.dirty {
+		if err := a.cleanTree(ctx, t); err != nil {
+			return err
+		}
+	}
+	age := o.requireBackup
+	if age == 0 {
+		age = t.project.Deploy.RequireBackup.D()
+	}
+	if age < 0 {
+		return errs.New(errs.Usage, "--require-backup: %s is no age", age)
+	}
+	if age > 0 {
+		req.BackupGate = func(ctx context.Context) (string, error) { return a.youngBackup(ctx, t, age) }
+	}
+	req.ImageGuard = a.imageGuard(t)
+	return nil
+}
+
+// cleanTree refuses to build what is in no commit: nobody could build it again. A
+// directory that is no repository has no such promise to keep.
+func (a *app) cleanTree(ctx context.Context, t target) error {
+	dir := filepath.Dir(t.project.Path)
+	var out bytes.Buffer
+	git := exec.CommandContext(ctx, "git", "-C", dir, "status", "--porcelain", "--", ".")
+	git.Stdout = &out
+	if git.Run() != nil { // no git, or no repository
+		return nil
+	}
+	changed := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+	if len(changed) == 1 && changed[0] == "" {
+		return nil
+	}
+	first := strings.TrimSpace(changed[0][min(3, len(changed[0])):])
+	what := first
+	if n := len(changed) - 1; n > 0 {
+		what += fmt.Sprintf(" and %d more", n)
+	}
+	return errs.New(errs.Usage, "the image would be built from uncommitted changes: %s", what).
+		WithHint("commit them, or build them all the same with --allow-dirty, or name a finished image with --image")
+}
+
+// youngBackup finds a backup that was proven and is young enough.
+func (a *app) youngBackup(ctx context.Context, t target, age time.Duration) (string, error) {
+	location := t.project.Backup.Store
+	if dir, isFile := strings.CutPrefix(location, "file:"); isFile && dir != "" && !filepath.IsAbs(dir) && a.getenv("OPSCTL_BACKUP_STORE") == "" {
+		location = "file:" + filepath.Join(filepath.Dir(t.project.Path), dir)
+	}
+	if location == "" {
+		return "", errs.New(errs.Usage, "--require-backup: opsctl.yaml names no backup.store").WithHint("add one, such as: backup: {store: file:/var/backups/%s}", t.project.App)
+	}
+	st, err := store.Open(location)
+	if err != nil {
+		return "", err
+	}
+	entries, err := backup.List(ctx, st)
+	if err != nil {
+		return "", err
+	}
+	var newest time.Time
+	proven := ""
+	for _, e := range entries {
+		if e.Manifest == nil || e.Verdict == nil || !e.Verdict.Proven || e.Damaged() != "" {
+			continue
+		}
+		if e.Manifest.Created.After(newest) {
+			newest, proven = e.Manifest.Created, e.ID
+		}
+	}
+	hint := "make one: opsctl backup create && opsctl backup verify"
+	switch {
+	case proven == "":
+		return "", errs.New(errs.CheckFailed, "%s holds no backup that was restored and compared", st).WithHint("%s", hint)
+	case a.now().Sub(newest) > age:
+		return "", errs.New(errs.CheckFailed, "the newest proven backup, %s, is %s old, and %s is the most", proven, ui.Duration(a.now().Sub(newest)), ui.Duration(age)).WithHint("%s", hint)
+	default:
+		return fmt.Sprintf("backup %s was proven, and is %s old", proven, ui.Duration(a.now().Sub(newest))), nil
+	}
+}
+
+// plainVars are the environment's plain variables, and what the app is told of its
+// database's pool: the platform's pooler does not know how many instances share it.
+func plainVars(t target) map[string]string {
+	vars := map[string]string{}
+	if p := t.project.Postgres; p != nil {
+		vars["DATABASE_POOL_MAX"] = strconv.Itoa(max(1, p.Pool.MaxConnections/max(1, t.env.Instances)))
+		vars["DATABASE_CONNECT_TIMEOUT"] = strconv.Itoa(int(p.Pool.ConnectTimeout.D().Seconds()))
+		vars["DATABASE_IDLE_TIMEOUT"] = strconv.Itoa(int(p.Pool.IdleTimeout.D().Seconds()))
+	}
+	maps.Copy(vars, t.env.Vars)
+	return vars
+}
+
+// redisSpec is the managed Redis that the project asks for; nil for none.
+func redisSpec(t target) *platform.CacheSpec {
+	r := t.project.Redis
+	if r == nil {
+		return nil
+	}
+	return &platform.CacheSpec{App: t.env.App, Org: t.env.Org, Name: t.env.App + "-redis", Version: r.Version, Region: t.env.Region, Plan: r.Plan}
+}
+
+// gitOutput is one line that git says; a failure is a usage error with the hint.
+func gitOutput(ctx context.Context, dir, hint string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		var failed *exec.ExitError
+		text := err.Error()
+		if errors.As(err, &failed) && len(failed.Stderr) > 0 {
+			text, _, _ = strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
+		}
+		return "", errs.New(errs.Usage, "git %s: %s", args[0], errs.Redact(text)).WithHint("%s", hint)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
