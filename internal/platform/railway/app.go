@@ -1,0 +1,391 @@
+package railway
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// Statuses of a deployment, as far as they decide something.
+const (
+	statusSuccess  = "SUCCESS"
+	statusSleeping = "SLEEPING"
+	statusCrashed  = "CRASHED"
+	statusFailed   = "FAILED"
+	statusSkipped  = "SKIPPED"
+	statusRemoved  = "REMOVED"
+	statusRemoving = "REMOVING"
+)
+
+// unfinished tells that a deployment is under way.
+func unfinished(status string) bool {
+	switch status {
+	case statusSuccess, statusSleeping, statusCrashed, statusFailed, statusSkipped, statusRemoved, statusRemoving:
+		return false
+	}
+	return true
+}
+
+// CreateApp makes the project, the environment, the service and an address for
+// it, each only where it is missing. It may be called again.
+func (p *Platform) CreateApp(ctx context.Context, spec platform.AppSpec) error {
+	l, err := p.ensurePlace(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if l, err = p.ensureService(ctx, l, spec.Name); err != nil {
+		return err
+	}
+	v, err := p.lookAgain(ctx, spec.Name)
+	if errs.CodeOf(err) == errs.NotFound {
+		// It is in the project, but not in this environment.
+		if err = p.joinEnvironment(ctx, l, spec.Name); err != nil {
+			return err
+		}
+		v, err = p.lookAgain(ctx, spec.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.ensureDomain(ctx, v); err != nil {
+		return err
+	}
+	return p.lockCreated(ctx, spec.Name)
+}
+
+func (p *Platform) ensurePlace(ctx context.Context, spec platform.AppSpec) (*place, error) {
+	node, err := p.findProject(ctx, spec.Name)
+	if err != nil {
+		return nil, err
+	}
+	id, err := p.who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if node == nil {
+		if node, err = p.createProject(ctx, id, spec); err != nil {
+			return nil, err
+		}
+	}
+	environment, err := p.findEnvironment(id, *node)
+	if err != nil {
+		return nil, err
+	}
+	if environment == nil {
+		if node, err = p.createEnvironment(ctx, id, *node); err != nil {
+			return nil, err
+		}
+	}
+	return p.placeIn(ctx, spec.Name, *node)
+}
+
+// once creates something that has no key against doubles: when it is not known
+// whether it was made, it is looked for before it is made again.
+func (p *Platform) once(ctx context.Context, create func() error, find func() (bool, error)) error {
+	for attempt := 1; ; attempt++ {
+		err := create()
+		if err == nil || !uncertain(err) || attempt == queryAttempts {
+			return err
+		}
+		if serr := p.o.Sleep(ctx, p.o.Poll); serr != nil {
+			return serr
+		}
+		found, ferr := find()
+		if ferr != nil {
+			return ferr
+		}
+		if found {
+			return nil
+		}
+	}
+}
+
+func (p *Platform) createProject(ctx context.Context, id *identity, spec platform.AppSpec) (*projectNode, error) {
+	name := p.projectName(spec.Name)
+	home, err := p.workspaceOf(id, spec.Org)
+	if err != nil {
+		return nil, err
+	}
+	var made *projectNode
+	create := func() error {
+		var data struct {
+			Project projectNode `json:"projectCreate"`
+		}
+		const text = "mutation($input: ProjectCreateInput!) { projectCreate(input: $input) {" + projectFields + "} }"
+		in := map[string]any{"name": name, "workspaceId": home, "defaultEnvironmentName": p.environmentName()}
+		err := p.mutate(ctx, text, map[string]any{"input": in}, &data, false)
+		made = &data.Project
+		return err
+	}
+	find := func() (bool, error) {
+		list, err := p.listProjects(ctx, home)
+		if err != nil {
+			return false, err
+		}
+		if found := p.matching(list, spec.Name, home); len(found) > 0 {
+			made = &found[0]
+			return true, nil
+		}
+		return false, nil
+	}
+	if err := p.once(ctx, create, find); err != nil {
+		return nil, p.explain(err, "create the project %q", name)
+	}
+	made.WorkspaceID = cmp.Or(made.WorkspaceID, home)
+	return made, nil
+}
+
+func (p *Platform) createEnvironment(ctx context.Context, id *identity, node projectNode) (*projectNode, error) {
+	create := func() error {
+		const text = "mutation($input: EnvironmentCreateInput!) { environmentCreate(input: $input) { id name } }"
+		in := map[string]any{"projectId": node.ID, "name": p.environmentName()}
+		return p.mutate(ctx, text, map[string]any{"input": in}, nil, false)
+	}
+	find := func() (bool, error) {
+		fresh, err := p.readProject(ctx, node.ID)
+		if err != nil {
+			return false, err
+		}
+		found, err := p.findEnvironment(id, *fresh)
+		return found != nil, err
+	}
+	if err := p.once(ctx, create, find); err != nil {
+		return nil, p.explain(err, "create the environment %q", p.environmentName())
+	}
+	return p.readProject(ctx, node.ID)
+}
+
+func (p *Platform) ensureService(ctx context.Context, l *place, name string) (*place, error) {
+	if _, err := p.serviceOf(l, name); err == nil || p.env(envService) != "" {
+		return l, err
+	}
+	// What was read with the project may be old by now.
+	l, err := p.reread(ctx, name, l)
+	if err != nil {
+		return nil, err
+	}
+	if l.service(name) != "" {
+		return l, nil
+	}
+	create := func() error {
+		const text = "mutation($input: ServiceCreateInput!) { serviceCreate(input: $input) { id name } }"
+		in := map[string]any{"projectId": l.project.ID, "environmentId": l.environment.ID, "name": name}
+		return p.mutate(ctx, text, map[string]any{"input": in}, nil, false)
+	}
+	find := func() (bool, error) {
+		l, err = p.reread(ctx, name, l)
+		return err == nil && l.service(name) != "", err
+	}
+	if err := p.once(ctx, create, find); err != nil {
+		return nil, p.explain(err, "create the service %q", name)
+	}
+	return p.reread(ctx, name, l)
+}
+
+// joinEnvironment gives a service of the project an instance in the environment.
+func (p *Platform) joinEnvironment(ctx context.Context, l *place, app string) error {
+	service, err := p.serviceOf(l, app)
+	if err != nil {
+		return err
+	}
+	const text = `mutation($environment: String!, $patch: EnvironmentConfig!, $message: String) {
+		environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
+	patch := map[string]any{"services": map[string]any{service: map[string]any{"isCreated": true}}}
+	err = p.mutate(ctx, text, map[string]any{"environment": l.environment.ID, "patch": patch, "message": "opsctl: add " + app}, nil, true)
+	return p.explain(err, "add the service %q to the environment %q", app, l.environment.Name)
+}
+
+// ensureDomain gives the service an address of Railway's own, without which
+// nothing outside reaches it. Traffic goes to the port in PORT.
+func (p *Platform) ensureDomain(ctx context.Context, v *view) error {
+	if v.url() != "" {
+		return nil
+	}
+	create := func() error {
+		const text = "mutation($input: ServiceDomainCreateInput!) { serviceDomainCreate(input: $input) { domain } }"
+		in := map[string]any{"serviceId": v.service, "environmentId": v.environment.ID}
+		return p.mutate(ctx, text, map[string]any{"input": in}, nil, false)
+	}
+	find := func() (bool, error) {
+		now, err := p.lookAgain(ctx, v.app)
+		return err == nil && now.url() != "", err
+	}
+	return p.explain(p.once(ctx, create, find), "give the service %q an address", v.app)
+}
+
+// Observe reads the app and its deployments.
+func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, error) {
+	v, err := p.look(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	state := &platform.State{App: app, URL: v.url()}
+	active := v.active()
+	for _, d := range active {
+		list := v.instances(d)
+		state.Instances = append(state.Instances, list...)
+		state.Mixed = state.Mixed || d.ID != active[0].ID && len(list) > 0
+	}
+	if len(active) > 0 {
+		current := v.release(active[0])
+		current.Instances = cmp.Or(len(v.instances(active[0])), current.Instances)
+		state.Current = &current
+	}
+	state.Secrets = v.secrets(active)
+	return state, nil
+}
+
+// url is where the app is reached; "" when it has no address.
+func (v *view) url() string {
+	for _, d := range v.instance.Domains.Service {
+		return webAddress(d.Domain)
+	}
+	for _, d := range v.instance.Domains.Custom {
+		return webAddress(d.Domain)
+	}
+	return ""
+}
+
+// webAddress is the URL of a domain. One of this machine, such as the emulator's, has no certificate.
+func webAddress(domain string) string {
+	if strings.Contains(domain, "://") {
+		return strings.TrimRight(domain, "/")
+	}
+	if loopback(domain) {
+		return "http://" + domain
+	}
+	return "https://" + domain
+}
+
+// loopback tells whether a host, with or without a port, is this machine.
+func loopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
+}
+
+// active are the deployments that serve, the current one first. One that
+// crashed counts only when nothing else serves.
+func (v *view) active() []deployment {
+	var out, crashed []deployment
+	for _, d := range v.deployments {
+		switch d.Status {
+		case statusSuccess, statusSleeping:
+			out = append(out, d)
+		case statusCrashed:
+			crashed = append(crashed, d)
+		}
+	}
+	if len(out) == 0 && len(crashed) > 0 {
+		return crashed[:1]
+	}
+	return out
+}
+
+// instances are the copies of a deployment that there are.
+func (v *view) instances(d deployment) []platform.Instance {
+	release := v.release(d)
+	region := cmp.Or(d.meta().region(), v.instance.Region)
+	var out []platform.Instance
+	for _, i := range d.Instances {
+		one := platform.Instance{
+			ID: i.ID, Region: region, State: strings.ToLower(i.Status), Release: release.Version, Image: release.Image,
+			Health: platform.Unknown, Began: d.Created,
+		}
+		switch i.Status {
+		case "REMOVED", "REMOVING", "STOPPED", "SKIPPED":
+			continue
+		case "RUNNING":
+			one.State = platform.Started
+			// Railway checks the health before it calls a deployment a success, and not again.
+			if d.Status == statusSuccess && release.Health != "" {
+				one.Health = platform.Healthy
+			}
+		case "CRASHED", "EXITED", "RESTARTING":
+			one.Health = platform.Unhealthy
+			one.Failing = []string{"the process is " + one.State}
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// release is a deployment in the words of package platform: as opsctl wrote it
+// down, and for what somebody else deployed, as the platform tells.
+func (v *view) release(d deployment) platform.Release {
+	m := d.meta()
+	e, ours := v.record.Releases[d.ID]
+	if !ours {
+		e = v.record.newest()
+		e.Restored, e.Label, e.Command, e.Failed = false, "", nil, false
+		e.Image = ""
+		e.Health = cmp.Or(v.instance.HealthcheckPath, e.Health)
+		e.Instances = cmp.Or(v.instance.Replicas, e.Instances)
+	}
+	r := e.release(d.ID)
+	// The platform's word counts, but it knows a build from source by its commit at most.
+	if r.Image == "" || !strings.Contains(r.Image, ":sha256:") || strings.Contains(r.Image, "@") {
+		r.Image = cmp.Or(m.Image, r.Image)
+	}
+	if r.Image == "" {
+		r.Image = "deployment:" + cmp.Or(m.ImageDigest, m.CommitHash, d.ID)
+	}
+	r.Region = cmp.Or(m.region(), r.Region, v.instance.Region)
+	r.Restored = r.Restored || m.Reason == "rollback"
+	r.Created, r.Status = d.Created, releaseStatus(d, e)
+	if d.Creator != nil {
+		r.Author = cmp.Or(d.Creator.Email, d.Creator.Name)
+	}
+	r.Message = cmp.Or(m.CLIMessage, m.CommitMessage)
+	return r
+}
+
+func releaseStatus(d deployment, e entry) platform.ReleaseStatus {
+	switch {
+	case e.Failed || d.Status == statusFailed || d.Status == statusCrashed:
+		return platform.Failed
+	case d.Status == statusSkipped:
+		return platform.Interrupted
+	case unfinished(d.Status):
+		return platform.Running
+	default: // also what was superseded
+		return platform.Complete
+	}
+}
+
+// secrets are the variables that are neither opsctl's nor of the release.
+func (v *view) secrets(active []deployment) []platform.Secret {
+	var out []platform.Secret
+	for _, n := range v.nodes {
+		if hidden(n.Name) || v.plain(n.Name) {
+			continue
+		}
+		pending := len(active) == 0 || slices.Contains(v.record.Staged, n.Name) || n.Updated.After(active[0].Created)
+		out = append(out, platform.Secret{Name: n.Name, Pending: pending})
+	}
+	return out
+}
+
+// Releases lists the deployments, which are Railway's own ledger.
+func (p *Platform) Releases(ctx context.Context, app string, limit int) ([]platform.Release, error) {
+	v, err := p.look(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	list := v.deployments
+	if limit > 0 {
+		list = list[:min(limit, len(list))]
+	}
+	out := make([]platform.Release, 0, len(list))
+	for _, d := range list {
+		out = append(out, v.release(d))
+	}
+	return out, nil
+}

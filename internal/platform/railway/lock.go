@@ -1,0 +1,218 @@
+package railway
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// A lock ends by itself this long after its holder died, and is renewed twice as often.
+const (
+	lockTTL   = 10 * time.Minute
+	lockRenew = lockTTL / 2
+)
+
+// clockSkew is how many seconds this machine's clock may be ahead of Railway's.
+const clockSkew = 120
+
+// lease is a lock held by this process. Railway has none, so it is written into
+// OPSCTL_STATE and read back: of two that write at once, the last one wins.
+type lease struct {
+	p       *Platform
+	app     string
+	record  lockRecord
+	written bool // false while the app does not exist
+
+	stop context.CancelFunc
+	done chan struct{}
+	once sync.Once
+}
+
+// Lock takes the lock of an app. That of an app which does not exist yet is
+// written as soon as CreateApp has made it.
+func (p *Platform) Lock(ctx context.Context, app, holder string) (platform.Lease, error) {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l := &lease{p: p, app: app, stop: stop, done: make(chan struct{}), record: lockRecord{Holder: holder, ID: lockID()}}
+	if err := p.take(ctx, l); err != nil {
+		stop()
+		return nil, err
+	}
+	p.mu.Lock()
+	p.leases[app] = l
+	p.mu.Unlock()
+	go l.renew(background)
+	return l, nil
+}
+
+func lockID() string {
+	b := make([]byte, 6)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+func (p *Platform) take(ctx context.Context, l *lease) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	v, err := p.lookAgain(ctx, l.app)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil // a first deploy: the app is still to be made
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.heldBy(v, l.record.ID); err != nil {
+		return err
+	}
+	if err := foreignDeploy(v); err != nil {
+		return err
+	}
+	l.record.Since = p.o.Now().UTC().Truncate(time.Second)
+	l.record.Expires = l.record.Since.Add(lockTTL)
+	mine := l.record
+	v.record.Lock = &mine
+	if err := p.set(ctx, v, nil); err != nil {
+		return err
+	}
+	if err := p.o.Sleep(ctx, p.o.Settle); err != nil {
+		return err
+	}
+	if v, err = p.lookAgain(ctx, l.app); err != nil {
+		return err
+	}
+	if err := p.heldBy(v, l.record.ID); err != nil {
+		return err
+	}
+	if v.record.Lock == nil {
+		return errs.New(errs.Conflict, "%q: the lock was taken away at once", l.app).WithHint("run the same command again")
+	}
+	l.written = true
+	return nil
+}
+
+// lockCreated writes the lock that this process holds of an app that did not exist.
+func (p *Platform) lockCreated(ctx context.Context, app string) error {
+	p.mu.Lock()
+	l := p.leases[app]
+	p.mu.Unlock()
+	if l == nil || l.written {
+		return nil
+	}
+	return p.take(ctx, l)
+}
+
+// heldBy is the conflict with whoever else holds the lock; nil when nobody does.
+func (p *Platform) heldBy(v *view, id string) error {
+	held := v.record.Lock
+	if held == nil || held.ID == id || !held.Expires.After(p.o.Now()) {
+		return nil
+	}
+	return errs.New(errs.Conflict, "%q is locked by %s, until %s unless renewed", v.app, held.Holder, held.Expires.Format(time.RFC3339)).
+		WithHint("wait for that run to end; a dead one's lock ends by itself within %s\nto see it: opsctl lock status", lockTTL)
+}
+
+// foreignDeploy is the conflict with a deployment under way that is not opsctl's.
+func foreignDeploy(v *view) error {
+	for _, d := range v.deployments {
+		if !unfinished(d.Status) || v.ours(d) {
+			continue
+		}
+		by := "somebody"
+		if d.Creator != nil {
+			by = cmp.Or(d.Creator.Email, d.Creator.Name, by)
+		}
+		return errs.New(errs.Conflict, "a deployment of %q is under way: %s, begun by %s at %s (%s)", v.app, d.Status, by, d.Created.Format(time.RFC3339), cmp.Or(d.meta().Reason, d.ID)).
+			WithHint("wait until it has ended, or cancel it in Railway's dashboard")
+	}
+	return nil
+}
+
+// ours tells that opsctl began a deployment.
+func (v *view) ours(d deployment) bool {
+	if _, ok := v.record.Releases[d.ID]; ok {
+		return true
+	}
+	next, image := v.record.Next, d.meta().Image
+	return next != nil && d.Created.Unix() >= next.At-clockSkew && (image == "" || platform.SameImage(image, next.Image))
+}
+
+// LockedBy tells who holds the lock.
+func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo, error) {
+	v, err := p.lookAgain(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	held := v.record.Lock
+	if held == nil || !held.Expires.After(p.o.Now()) {
+		return nil, nil
+	}
+	return &platform.LockInfo{Holder: held.Holder, Since: held.Since, Expires: held.Expires}, nil
+}
+
+// BreakLock takes the lock away from whoever holds it.
+func (p *Platform) BreakLock(ctx context.Context, app string) error {
+	return p.write(ctx, app, func(r *record) error {
+		if r.Lock == nil {
+			return errUnchanged
+		}
+		r.Lock = nil
+		return nil
+	})
+}
+
+// renew keeps the lock until it is released. A renewal that fails is tried
+// again; one that finds somebody else's lock ends.
+func (l *lease) renew(ctx context.Context) {
+	defer close(l.done)
+	tick := time.NewTicker(lockRenew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			one, cancel := context.WithTimeout(ctx, lockRenew/2)
+			_ = l.p.write(one, l.app, func(r *record) error {
+				if r.Lock == nil || r.Lock.ID != l.record.ID {
+					return errUnchanged
+				}
+				r.Lock.Expires = l.p.o.Now().UTC().Truncate(time.Second).Add(lockTTL)
+				return nil
+			})
+			cancel()
+		}
+	}
+}
+
+// Release gives the lock back, unless somebody has broken it and taken it.
+func (l *lease) Release(ctx context.Context) error {
+	var failed error
+	l.once.Do(func() {
+		l.stop()
+		<-l.done
+		l.p.mu.Lock()
+		if l.p.leases[l.app] == l {
+			delete(l.p.leases, l.app)
+		}
+		l.p.mu.Unlock()
+		if !l.written {
+			return
+		}
+		failed = l.p.write(ctx, l.app, func(r *record) error {
+			if r.Lock == nil || r.Lock.ID != l.record.ID {
+				return errUnchanged
+			}
+			r.Lock = nil
+			return nil
+		})
+		if errs.CodeOf(failed) == errs.NotFound {
+			failed = nil
+		}
+	})
+	return failed
+}

@@ -1,0 +1,128 @@
+package railway
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// The variables that opsctl sets on a service for itself; none of them is a secret.
+const (
+	varState   = "OPSCTL_STATE"
+	varRelease = "OPSCTL_RELEASE"
+	varPort    = "PORT"
+)
+
+// The bounds of OPSCTL_STATE: Railway limits the size of a variable, and people
+// see it in the dashboard.
+const (
+	maxRecord   = 4 << 10
+	maxReleases = 20
+)
+
+// record is what opsctl remembers of an app on the platform.
+type record struct {
+	V        int              `json:"v"`
+	Lock     *lockRecord      `json:"lock,omitempty"`
+	Staged   []string         `json:"staged,omitempty"` // secrets set since the last roll-out
+	Next     *entry           `json:"next,omitempty"`   // the release being rolled out
+	Releases map[string]entry `json:"releases,omitempty"`
+}
+
+type lockRecord struct {
+	Holder  string    `json:"holder"`
+	ID      string    `json:"id"` // tells two locks of one holder apart
+	Since   time.Time `json:"since"`
+	Expires time.Time `json:"expires"`
+}
+
+// entry is what was asked for of a release; its key is the id of the deployment.
+type entry struct {
+	At        int64             `json:"at"` // seconds since 1970
+	Port      int               `json:"port,omitempty"`
+	Health    string            `json:"health,omitempty"`
+	Env       map[string]string `json:"env,omitempty"`
+	Instances int               `json:"instances,omitempty"`
+	Size      string            `json:"size,omitempty"`
+	Region    string            `json:"region,omitempty"`
+	Command   []string          `json:"command,omitempty"`
+	Image     string            `json:"image,omitempty"`
+	Label     string            `json:"label,omitempty"`
+	Restored  bool              `json:"restored,omitempty"`
+	Failed    bool              `json:"failed,omitempty"`
+}
+
+func parseRecord(text string) record {
+	var r record
+	// A value that is not ours, or of a newer opsctl, counts as nothing known.
+	if json.Unmarshal([]byte(text), &r) != nil || r.V > 1 {
+		r = record{}
+	}
+	r.V = 1
+	if r.Releases == nil {
+		r.Releases = map[string]entry{}
+	}
+	return r
+}
+
+// text is the record within its bounds: the oldest releases go first.
+func (r record) text() string {
+	kept := maps.Clone(r.Releases)
+	order := slices.SortedFunc(maps.Keys(kept), func(a, b string) int {
+		return cmp.Or(cmp.Compare(kept[b].At, kept[a].At), cmp.Compare(b, a))
+	})
+	for _, id := range order[min(len(order), maxReleases):] {
+		delete(kept, id)
+	}
+	order = order[:min(len(order), maxReleases)]
+	r.Releases = kept
+	for {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return "{}" // strings, numbers and times always encode
+		}
+		if len(text) <= maxRecord || len(order) <= 1 {
+			return string(text)
+		}
+		delete(kept, order[len(order)-1])
+		order = order[:len(order)-1]
+	}
+}
+
+// newest is the entry that was made last; with the zero entry when there is none.
+func (r record) newest() entry {
+	var out entry
+	if r.Next != nil {
+		return *r.Next
+	}
+	for _, e := range r.Releases {
+		if e.At >= out.At {
+			out = e
+		}
+	}
+	return out
+}
+
+func entryOf(r platform.Release, at time.Time) entry {
+	return entry{
+		At: at.Unix(), Port: r.Port, Health: r.Health, Env: r.Env, Instances: r.Instances, Size: r.Size,
+		Region: r.Region, Command: r.Command, Image: r.Image, Label: r.Label,
+	}
+}
+
+// release is the entry as a release of the platform's name.
+func (e entry) release(version string) platform.Release {
+	return platform.Release{
+		ID: version, Version: version, Label: e.Label, Image: e.Image, Port: e.Port, Health: e.Health, Command: e.Command,
+		Env: maps.Clone(e.Env), Instances: e.Instances, Size: e.Size, Region: e.Region, Strategy: strategyRolling, Restored: e.Restored,
+	}
+}
+
+// hidden tells that a variable is opsctl's or the platform's, and no secret of the app.
+func hidden(name string) bool {
+	return name == varState || name == varRelease || name == varPort
+}

@@ -1,0 +1,216 @@
+package railway
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/platform"
+)
+
+// Restore has Railway roll back to the deployment of an earlier release, which
+// brings its image and all its variables back, also secrets. Where the
+// deployment serves still, only the settings of the service are put back.
+func (p *Platform) Restore(ctx context.Context, app string, to platform.Release, report platform.Report) (platform.Release, error) {
+	v, err := p.lookAgain(ctx, app)
+	if err != nil {
+		return to, err
+	}
+	old, err := v.restorable(to.Version)
+	if err != nil {
+		return to, err
+	}
+	then := v.release(*old)
+	then.Timeout = cmp.Or(to.Timeout, defaultTimeout)
+	for _, d := range v.deployments {
+		if unfinished(d.Status) {
+			report("cancel deployment %s", d.ID)
+			p.cancel(ctx, d.ID)
+		}
+	}
+	known, written := v.record.Releases[old.ID]
+	if written {
+		if err := p.putBack(ctx, v, then); err != nil {
+			return then, err
+		}
+	}
+	if active := v.active(); len(active) > 0 && active[0].ID == old.ID && old.Status != statusCrashed {
+		report("deployment %s serves still", old.ID)
+		return then, nil
+	}
+	id, err := p.rollBack(ctx, v, *old, then, report)
+	if err != nil {
+		return then, err
+	}
+	entry := known
+	if !written {
+		entry = entryOf(then, p.o.Now())
+	}
+	entry.At, entry.Restored, entry.Failed = p.o.Now().Unix(), true, false
+	// The roll-back may have brought the variables of then back, the record among
+	// them: what is known now is written again.
+	before := v.record
+	if err := p.write(ctx, app, func(r *record) error {
+		r.Lock, r.Staged, r.Next = before.Lock, nil, nil
+		for version, e := range before.Releases {
+			r.Releases[version] = e
+		}
+		r.Releases[id] = entry
+		return nil
+	}); err != nil {
+		return then, err
+	}
+	now := entry.release(id)
+	now.Timeout = then.Timeout
+	_, err = p.follow(ctx, v, id, now, report)
+	return now, err
+}
+
+// restorable is the deployment of a version; "" is the newest that was well and
+// that opsctl did not make.
+func (v *view) restorable(version string) (*deployment, error) {
+	for i, d := range v.deployments {
+		_, ours := v.record.Releases[d.ID]
+		well := releaseStatus(d, entry{}) == platform.Complete
+		if version != "" && d.ID == version || version == "" && !ours && well {
+			return &v.deployments[i], nil
+		}
+	}
+	if version == "" {
+		return nil, errs.New(errs.NotFound, "no deployment of %q from before opsctl", v.app).WithHint("run: opsctl history")
+	}
+	return nil, errs.New(errs.NotFound, "no deployment %s of %q", version, v.app).
+		WithHint("run: opsctl history, and deploy the image of that release with --image")
+}
+
+// putBack gives the service the settings and the plain variables of a release.
+func (p *Platform) putBack(ctx context.Context, v *view, then platform.Release) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	gone := v.leftOver(then)
+	set, err := releaseVariables(then)
+	if err != nil {
+		return err
+	}
+	v.record.Next = nil
+	set[varState] = v.record.text()
+	const text = `mutation($input: VariableCollectionUpsertInput!, $environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
+		variableCollectionUpsert(input: $input)
+		serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings)
+	}`
+	settings := p.settings(v, then)
+	if built(then.Image) {
+		delete(settings, "source")
+	}
+	vars := map[string]any{"input": v.upsertInput(set, false), "environment": v.environment.ID, "service": v.service, "settings": settings}
+	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+		return p.explain(err, "put the settings of %q back", v.app)
+	}
+	return p.unset(ctx, v.app, gone)
+}
+
+// rollBack begins a deployment of an earlier one and returns its id. The call
+// answers yes or no, so the new one is what was not in the list before.
+func (p *Platform) rollBack(ctx context.Context, v *view, old deployment, then platform.Release, report platform.Report) (string, error) {
+	if !old.CanReturn {
+		return p.deployAgain(ctx, v, old, then, report)
+	}
+	report("roll back to deployment %s", old.ID)
+	const text = "mutation($id: String!) { deploymentRollback(id: $id) }"
+	id := ""
+	find := func() (bool, error) {
+		d, err := p.newSince(ctx, v.app, v.deployments)
+		if d != nil {
+			id = d.ID
+		}
+		return d != nil, err
+	}
+	err := p.once(ctx, func() error { return p.mutate(ctx, text, map[string]any{"id": old.ID}, nil, false) }, find)
+	if err != nil {
+		return "", p.explain(err, "roll %q back to deployment %s", v.app, old.ID)
+	}
+	for round := 0; id == "" && round < 2*lagRounds; round++ {
+		if found, err := find(); err != nil && !transient(err) {
+			return "", err
+		} else if found {
+			break
+		}
+		if err := p.pause(ctx, round); err != nil {
+			return "", err
+		}
+	}
+	if id == "" {
+		return "", errs.New(errs.Timeout, "the roll-back of %q to deployment %s began no deployment", v.app, old.ID).WithHint("look into Railway's dashboard")
+	}
+	return id, nil
+}
+
+// deployAgain deploys the image of a release that Railway does not roll back to
+// any more: it keeps them for as long as the plan says.
+func (p *Platform) deployAgain(ctx context.Context, v *view, old deployment, then platform.Release, report platform.Report) (string, error) {
+	if _, written := v.record.Releases[old.ID]; !written || built(then.Image) {
+		return "", errs.New(errs.NotFound, "Railway does not roll back to deployment %s any more", old.ID).
+			WithHint("it keeps images for a time that depends on the plan; deploy the image, or the commit, of that release again")
+	}
+	report("deploy %s again: Railway has let deployment %s go", platform.ShortImage(then.Image), old.ID)
+	return p.begin(ctx, v, then)
+}
+
+// built tells that Railway built the image itself, so that nothing can be pulled by its name.
+func built(image string) bool {
+	for _, prefix := range []string{platform.SourceUpload + ":", platform.SourceGit + ":", "deployment:"} {
+		if len(image) > len(prefix) && image[:len(prefix)] == prefix {
+			return true
+		}
+	}
+	return image == ""
+}
+
+// Remove takes away every deployment that serves or is under way.
+func (p *Platform) Remove(ctx context.Context, app string, report platform.Report) error {
+	v, err := p.lookAgain(ctx, app)
+	if err != nil {
+		return err
+	}
+	for _, d := range v.deployments {
+		switch {
+		case unfinished(d.Status):
+			report("cancel deployment %s", d.ID)
+			p.cancel(ctx, d.ID)
+		case slices.Contains([]string{statusSuccess, statusSleeping, statusCrashed}, d.Status):
+			report("remove deployment %s", d.ID)
+			err := p.mutate(ctx, "mutation($id: String!) { deploymentRemove(id: $id) }", map[string]any{"id": d.ID}, nil, true)
+			if err != nil && !missing(err) {
+				return p.explain(err, "remove deployment %s", d.ID)
+			}
+		}
+	}
+	return p.awaitGone(ctx, app)
+}
+
+// awaitGone waits until no instance is left.
+func (p *Platform) awaitGone(ctx context.Context, app string) error {
+	deadline := p.o.Now().Add(p.o.Draining + defaultTimeout)
+	for round := 0; ; round++ {
+		v, err := p.lookAgain(ctx, app)
+		if err != nil && !transient(err) {
+			return err
+		}
+		left := 0
+		if err == nil {
+			for _, d := range v.active() {
+				left += len(v.instances(d))
+			}
+			if left == 0 {
+				return nil
+			}
+		}
+		if p.o.Now().After(deadline) {
+			return errs.New(errs.Timeout, "%d instances of %q are still there", left, app).WithHint("look into Railway's dashboard")
+		}
+		if err := p.pause(ctx, round); err != nil {
+			return err
+		}
+	}
+}
