@@ -1,6 +1,13 @@
 package emulator
 
-import "github.com/opsctl/opsctl/internal/emulator/pgserver"
+import (
+	"context"
 
-// startPostgres runs a real server for each managed database.
-var startPostgres = pgserver.Start
+	"github.com/opsctl/opsctl/internal/emulator/pgserver"
+	"github.com/opsctl/opsctl/internal/emulator/world"
+)
+
+// startPostgres runs a real server for a managed database.
+func startPostgres(ctx context.Context, spec world.DatabaseSpec) (world.DatabaseServer, error) {
+	return pgserver.Start(ctx, spec)
+}

@@ -299,3 +299,70 @@ func TestKeptInAPrivateDirectory(t *testing.T) {
 		}
 	}
 }
+
+// Databases come back with the world: at their addresses, with data and backups.
+func TestDatabasesAreKept(t *testing.T) {
+	dir, err := os.MkdirTemp("", "opsctl-kept-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // PostgreSQL's own user passes through
+		t.Fatal(err)
+	}
+	w := newWorld(t, dir)
+	db, err := w.NewDatabase(t.Context(), spec("shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sql(t, db.Addr, "it's secret", table)
+	sql(t, db.Addr, "it's secret", insert("a"))
+	moment := time.Now()
+	sql(t, db.Addr, "it's secret", insert("b"))
+	backup, err := db.Backup(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := w.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stray := filepath.Join(dir, "databases", "stray")
+	if err := os.Mkdir(stray, 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	again := newWorld(t, dir)
+	if err := again.Restore(state); err != nil {
+		t.Fatal(err)
+	}
+	back := again.Database(db.ID)
+	if got := sql(t, back.PoolerAddr, "it's secret", content); got != "a,b" {
+		t.Errorf("after the restart %q", got)
+	}
+	for _, a := range [][2]addr{{db.Addr, back.Addr}, {db.PoolerAddr, back.PoolerAddr}} {
+		_, was := a[0]()
+		if _, is := a[1](); is != was {
+			t.Errorf("port %d, was %d", is, was)
+		}
+	}
+	if list := back.Backups(); len(list) != 1 || list[0].ID != backup.ID || !list[0].Finished.Equal(backup.Finished) {
+		t.Errorf("backups %v, made %v", list, backup)
+	}
+	c, err := again.RestoreDatabase(t.Context(), back, world.RestorePoint{Time: moment}, spec("copy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sql(t, c.Addr, "it's secret", content); got != "a" {
+		t.Errorf("a moment before the restart: %q", got)
+	}
+	if _, err := os.Stat(stray); !os.IsNotExist(err) {
+		t.Errorf("a directory that belongs to no database stays: %v", err)
+	}
+	if err := again.Restore(state); err == nil {
+		t.Error("the same databases twice")
+	}
+}

@@ -140,13 +140,18 @@ func (w *World) RestoreDatabase(ctx context.Context, from *Database, at RestoreP
 
 func (w *World) databaseID(spec *DatabaseSpec) string {
 	id := w.Hex(12)
+	w.place(id, spec)
+	return id
+}
+
+// place says where a server's files go.
+func (w *World) place(id string, spec *DatabaseSpec) {
 	if spec.Cache = w.opts.Cache; spec.Cache == "" {
 		spec.Cache = filepath.Join(w.opts.Dir, "templates")
 	}
 	if !w.ownDir {
 		spec.Home = filepath.Join(w.opts.Dir, databasesDir, id)
 	}
-	return id
 }
 
 // addDatabase makes the server known, with a pooler on that port or a free one.
@@ -215,7 +220,9 @@ func (d *Database) Window() (from, to time.Time) { return d.server.Window() }
 // Rewind gives the server the content of another time, in place: connections are
 // cut, the addresses stay. Backups that are newer than the point are removed,
 // and the window begins anew. Errors are those of RestoreDatabase.
-func (d *Database) Rewind(ctx context.Context, at RestorePoint) error { return d.server.Rewind(ctx, at) }
+func (d *Database) Rewind(ctx context.Context, at RestorePoint) error {
+	return d.server.Rewind(ctx, at)
+}
 
 // Stop stops the server for good: its data is gone.
 func (d *Database) Stop() error {

@@ -10,12 +10,26 @@ import (
 // idSource makes identifiers from a seed and a clock.
 type idSource struct {
 	mu  sync.Mutex
+	pcg *rand.PCG
 	rng *rand.Rand
 	now func() time.Time
 }
 
 func newIDSource(seed uint64, now func() time.Time) *idSource {
-	return &idSource{rng: rand.New(rand.NewPCG(seed, 0x6f70736374)), now: now}
+	pcg := rand.NewPCG(seed, 0x6f70736374)
+	return &idSource{pcg: pcg, rng: rand.New(pcg), now: now}
+}
+
+func (s *idSource) state() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pcg.MarshalBinary()
+}
+
+func (s *idSource) setState(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pcg.UnmarshalBinary(b)
 }
 
 func (s *idSource) bytes(n int) []byte {

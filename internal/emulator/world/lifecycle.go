@@ -253,7 +253,13 @@ func (m *Machine) end(sig syscall.Signal, timeout time.Duration) {
 }
 
 // boot starts the process. Only the loop calls it.
-func (m *Machine) boot() {
+func (m *Machine) boot() { m.run(false) }
+
+// resume is boot for a machine that counts as started already: its history
+// shows nothing of it.
+func (m *Machine) resume() { m.run(true) }
+
+func (m *Machine) run(quiet bool) {
 	m.w.mu.Lock()
 	if m.w.closed || m.proc != nil || m.state == Destroyed || m.state == Destroying {
 		m.w.mu.Unlock()
@@ -261,7 +267,9 @@ func (m *Machine) boot() {
 	}
 	m.gen++
 	gen, spec := m.gen, m.spec
-	m.setLocked(Starting)
+	if !quiet {
+		m.setLocked(Starting)
+	}
 	m.w.mu.Unlock()
 
 	port := 0
@@ -284,7 +292,10 @@ func (m *Machine) boot() {
 	}
 	m.w.mu.Lock()
 	m.proc, m.port = proc, port
-	m.event("start", Started, "flyd").Retries = m.retries
+	if !quiet {
+		m.event("start", Started, "flyd").Retries = m.retries
+	}
+	m.w.touch()
 	m.startChecks(gen)
 	m.w.mu.Unlock()
 }

@@ -71,6 +71,20 @@ func (l *Logs) Last() int64 {
 	return l.seq
 }
 
+// tail returns the last lines, at most n, and the newest line's number.
+func (l *Logs) tail(n int) ([]LogLine, int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]LogLine(nil), l.lines[max(0, len(l.lines)-n):]...), l.seq
+}
+
+// set replaces all lines.
+func (l *Logs) set(lines []LogLine, seq int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines, l.seq = lines, seq
+}
+
 // lineWriter cuts a process's output into log lines.
 type lineWriter struct {
 	mu   sync.Mutex

@@ -102,10 +102,7 @@ type Machine struct {
 // NewMachine adds a machine to the app. It starts unless stopped is true; a
 // stopped one passes through created to stopped.
 func (a *App) NewMachine(region string, spec Spec, id string, cordoned, stopped bool) *Machine {
-	m := &Machine{
-		ID: id, Region: region, App: a, w: a.w, spec: spec, cordoned: cordoned, state: Created,
-		wake: make(chan struct{}, 1), alarm: make(chan int, 16), ended: make(chan struct{}), reached: map[State]bool{},
-	}
+	m := a.blankMachine(region, spec, id, cordoned)
 	a.w.mu.Lock()
 	defer a.w.mu.Unlock()
 	if a.w.closed {
@@ -124,6 +121,24 @@ func (a *App) NewMachine(region string, spec Spec, id string, cordoned, stopped 
 		m.enqueue(m.boot)
 	}
 	return m
+}
+
+// blankMachine is a machine that is not in the app yet.
+func (a *App) blankMachine(region string, spec Spec, id string, cordoned bool) *Machine {
+	return &Machine{
+		ID: id, Region: region, App: a, w: a.w, spec: spec, cordoned: cordoned, state: Created,
+		wake: make(chan struct{}, 1), alarm: make(chan int, 16), ended: make(chan struct{}), reached: map[State]bool{},
+	}
+}
+
+// Machine returns the app's machine with that id, or nil.
+func (a *App) Machine(id string) *Machine {
+	for _, m := range a.Machines() {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
 }
 
 // Snapshot is a machine at one moment.
