@@ -28,7 +28,7 @@ func serve(ctx context.Context, dir, address string, errorLog io.Writer) error {
 	p := newProxy(errorLog)
 	c, err := files.config()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", configFile, err)
+		return fmt.Errorf("read %s: %w", ConfigFile, err)
 	}
 	p.set(c)
 	defer p.set(Config{}) // ends the checks

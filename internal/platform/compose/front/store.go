@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// configFile is where the proxy's own configuration is kept over a restart.
-const configFile = "front.json"
+// ConfigFile is where the proxy's own configuration is kept over a restart.
+const ConfigFile = "front.json"
 
 // maxFile bounds a file of the state.
 const maxFile = 8 << 20
@@ -98,7 +98,7 @@ func (s store) write(name string, content []byte) error {
 
 func (s store) config() (Config, error) {
 	var c Config
-	text, ok, err := s.read(configFile)
+	text, ok, err := s.read(ConfigFile)
 	if err != nil || !ok {
 		return c, err
 	}
@@ -110,7 +110,7 @@ func (s store) saveConfig(c Config) error {
 	if err != nil {
 		return err
 	}
-	return s.write(configFile, append(raw, '\n'))
+	return s.write(ConfigFile, append(raw, '\n'))
 }
 
 func readAll(r io.Reader) ([]byte, error) {
