@@ -1,6 +1,9 @@
 package emulator
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // The servers by name, in the order of their ports.
 const (
@@ -90,7 +93,8 @@ func (s *Server) Env() map[string]string {
 	}
 	if f := s.front(platformSentry); f != nil {
 		env["SENTRY_URL"], env["SENTRY_AUTH_TOKEN"] = f.url()+"/", token
-		env["SENTRY_DSN"] = "http://" + sentryKey + "@" + strings.TrimPrefix(f.url(), "http://") + "/" + sentryProject
+		env["SENTRY_DSN"] = "http://" + sentryKey + "@" + strings.TrimPrefix(f.url(), "http://") + "/" + sentryProjectID
+		env["SENTRY_ORG"], env["SENTRY_PROJECT"] = sentryOrg, sentryProject
 	}
 	return env
 }
@@ -99,7 +103,11 @@ func (s *Server) Env() map[string]string {
 const (
 	renderWorkspace = "tea-1"
 	sentryKey       = "5e9751a2b1f4c3d8e6a7098bc4d5e6f7" // public, as every DSN's key is
-	sentryProject   = "1"
+	sentryOrg       = "emulator"
+	sentryProject   = "app"
+	sentryProjectID = "1"
+	// sentryProcessing is how long an event takes to be found: a client has to ask twice.
+	sentryProcessing = 100 * time.Millisecond
 )
 
 // Info is what the control endpoint says about a running emulator.

@@ -20,6 +20,8 @@ const (
 	// saveDelay is how long changes are gathered before they are written: what a
 	// killed emulator may lose.
 	saveDelay = 300 * time.Millisecond
+	// saveAnyway is for what changes unnoticed: logs, and the data of Redis servers.
+	saveAnyway = 5 * time.Second
 )
 
 // ErrState is in the chain of every error about Options.StateDir: a state that
@@ -137,8 +139,8 @@ func (s *Server) snapshot() (kept, error) {
 				return st, fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
-		if k, is := any(f.world).(keepable); is && f.world != nil {
-			if p.World, err = k.Snapshot(); err != nil {
+		if f.world != nil {
+			if p.World, err = f.world.Snapshot(); err != nil {
 				return st, fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
@@ -158,6 +160,7 @@ func (k *keeper) start() {
 			case <-k.stop:
 				return
 			case <-k.dirty:
+			case <-time.After(saveAnyway):
 			}
 			select {
 			case <-k.stop:

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/opsctl/opsctl/internal/emulator/fly"
+	"github.com/opsctl/opsctl/internal/emulator/sentry"
 )
 
 // kinds are the servers, in the order of their ports. Fly is the first: it
@@ -11,6 +12,7 @@ import (
 func (s *Server) kinds() []kind {
 	return []kind{
 		{name: platformFly, apps: true, suffixes: []string{"fly.dev"}, requestID: "fly-request-id", refuse: refuseFly, open: s.openFly},
+		{name: platformSentry, requestID: "x-sentry-request-id", refuse: refuseSentry, open: s.openSentry},
 	}
 }
 
@@ -21,6 +23,15 @@ func (s *Server) openFly(f *front) error {
 	})
 	f.view = s.fly
 	f.api = http.HandlerFunc(s.serveFly)
+	return nil
+}
+
+func (s *Server) openSentry(f *front) error {
+	sn := sentry.New(sentry.Options{
+		ValidTokens: s.opts.ValidTokens, Org: sentryOrg, Project: sentryProject, Key: sentryKey, URL: f.url, PageSize: s.opts.PageSize, Now: s.opts.Now,
+		Processing: max(s.opts.Lag, sentryProcessing), NewID: s.fronts[0].world.Hex,
+	})
+	f.api, f.view = sn, sn
 	return nil
 }
 

@@ -29,6 +29,22 @@ func refuseFly(path string, f *Fault, _ string) any {
 	return body
 }
 
+// refuseSentry is how Sentry refuses a request.
+func refuseSentry(_ string, f *Fault, _ string) any { return map[string]any{"detail": reason(f)} }
+
+// refuseRender is how Render refuses a request: an id and a text.
+func refuseRender(_ string, f *Fault, id string) any {
+	return map[string]any{"id": id, "message": reason(f)}
+}
+
+// refuseRailway is how Railway refuses a request: as GraphQL does, and as a text elsewhere.
+func refuseRailway(path string, f *Fault, id string) any {
+	if path != "/graphql/v2" {
+		return map[string]any{"message": reason(f)}
+	}
+	return map[string]any{"errors": []any{map[string]any{"message": reason(f), "traceId": id}}, "data": nil}
+}
+
 // registryCode is the error code of the registry protocol (OCI distribution,
 // "Error codes") that goes with a status.
 func registryCode(status int) string {
