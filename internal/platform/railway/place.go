@@ -3,6 +3,7 @@ package railway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -175,6 +176,9 @@ func (p *Platform) projectByID(ctx context.Context, id *identity, want string) (
 		node = id.projects[i]
 	} else {
 		fresh, err := p.readProject(ctx, want)
+		if e, ok := errors.AsType[*errs.Error](err); ok && e.Hint == "" {
+			return nil, e.WithHint("is the id in %s right, and does the token reach that project?", envProject)
+		}
 		if err != nil {
 			return nil, err
 		}
