@@ -2,9 +2,7 @@ package fly
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -19,7 +17,8 @@ const (
 )
 
 // cluster is a Managed Postgres cluster, backed by a real server once ready.
-// The pooler endpoint is that same server: there is no PgBouncer in between.
+// The pooler endpoint is another port of that same server: there is no PgBouncer
+// in between.
 type cluster struct {
 	id, name, org, region, plan string
 	major                       int
@@ -28,16 +27,11 @@ type cluster struct {
 	postgis                     bool
 	createdAt                   time.Time
 	deletedAt                   time.Time
-	password                    string
+	users                       map[string]string // passwords by name
 	db                          *world.Database
 	attached                    map[string]time.Time
 	backups                     []*pgBackup
 	cancel                      context.CancelFunc
-}
-
-type pgBackup struct {
-	id, typ string
-	at      time.Time
 }
 
 func (s *Server) postgresRoutes() {
@@ -46,13 +40,21 @@ func (s *Server) postgresRoutes() {
 	const path = "/v1/postgres/{id}"
 	s.handle("GET "+path, s.clusterCall(func(_ *http.Request, c *cluster) (reply, error) { return ok(s.clusterReply(c)) }))
 	s.handle("DELETE "+path, s.clusterCall(s.deleteCluster))
-	s.handle("GET "+path+"/users", s.clusterCall(listPGUsers))
-	s.handle("GET "+path+"/users/{user}/credentials", s.clusterCall(pgCredentials))
-	s.handle("GET "+path+"/databases", s.clusterCall(listPGDatabases))
 	s.handle("POST "+path+"/attachments", s.clusterCall(s.attach))
 	s.handle("DELETE "+path+"/attachments/{app}", s.clusterCall(detach))
 	s.handle("GET "+path+"/backups", s.clusterCall(listPGBackups))
 	s.handle("POST "+path+"/backups", s.clusterCall(s.backupCluster))
+	s.handle("POST "+path+"/restore", s.clusterCall(s.restoreCluster))
+	s.handle("POST "+path+"/fork", s.clusterCall(s.forkCluster))
+	s.handle("GET "+path+"/databases", s.serverCall(listPGDatabases))
+	s.handle("POST "+path+"/databases", s.serverCall(createPGDatabase))
+	s.handle("DELETE "+path+"/databases/{database}", s.serverCall(deletePGDatabase))
+	s.handle("GET "+path+"/users", s.serverCall(listPGUsers))
+	s.handle("POST "+path+"/users", s.serverCall(s.createPGUser))
+	s.handle("PATCH "+path+"/users/{user}", s.serverCall(setPGRole))
+	s.handle("DELETE "+path+"/users/{user}", s.serverCall(s.deletePGUser))
+	s.handle("GET "+path+"/users/{user}/credentials", s.serverCall(s.pgCredentials))
+	s.handle("POST "+path+"/users/{user}/rotate_password", s.serverCall(s.rotatePGPassword))
 }
 
 func (s *Server) createCluster(r *http.Request) (reply, error) {
@@ -87,7 +89,7 @@ func (s *Server) createCluster(r *http.Request) (reply, error) {
 	}
 	c := &cluster{
 		id: s.w.Hex(16), name: in.Name, org: in.Org, region: in.Region, plan: in.Plan, major: 16, poolMode: in.Pool, status: "creating",
-		diskGB: in.Disk, postgis: in.PostGIS, createdAt: s.w.Now(), password: s.w.Hex(24), attached: map[string]time.Time{},
+		diskGB: in.Disk, postgis: in.PostGIS, createdAt: s.w.Now(),
 	}
 	if in.Major == "17" {
 		c.major = 17
@@ -103,11 +105,20 @@ func (s *Server) createCluster(r *http.Request) (reply, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addCluster(c, func(ctx context.Context) (*world.Database, error) {
+		return s.w.NewDatabase(ctx, world.DatabaseSpec{Name: c.name, Major: c.major, User: pgUser, Password: c.users[pgUser], Database: pgDatabase})
+	})
+	return reply{code: http.StatusCreated, body: s.clusterReply(c)}, nil
+}
+
+// addCluster makes a cluster known and brings up its server with start, which
+// runs without s.mu. Callers hold s.mu.
+func (s *Server) addCluster(c *cluster, start func(context.Context) (*world.Database, error)) {
+	c.users, c.attached = map[string]string{pgUser: s.w.Hex(24)}, map[string]time.Time{}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	s.clusters[c.id] = c
-	go s.bringUp(ctx, c)
-	return reply{code: http.StatusCreated, body: s.clusterReply(c)}, nil
+	go s.bringUp(ctx, c, start)
 }
 
 func mpgRegion(code string) bool {
@@ -120,19 +131,22 @@ func mpgRegion(code string) bool {
 }
 
 // bringUp starts the real server behind a cluster.
-func (s *Server) bringUp(ctx context.Context, c *cluster) {
+func (s *Server) bringUp(ctx context.Context, c *cluster, start func(context.Context) (*world.Database, error)) {
 	s.mu.Lock()
-	c.status = "initializing"
+	if c.status == "creating" {
+		c.status = "initializing"
+	}
 	s.mu.Unlock()
-	db, err := s.w.NewDatabase(ctx, world.DatabaseSpec{Name: c.name, Major: c.major, User: pgUser, Password: c.password, Database: pgDatabase})
+	db, err := start(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case err != nil && c.status == "deleted":
 	case err != nil:
 		c.status = "failed"
 		s.w.Logf("postgres %s: failed: %v", c.name, err)
 	case c.status == "deleted":
-		_ = db.Stop()
+		go func() { _ = db.Stop() }()
 	default:
 		c.db, c.status = db, "ready"
 		host, port := db.Addr()
@@ -166,7 +180,8 @@ func (s *Server) clusterReply(c *cluster) map[string]any {
 	if c.db != nil {
 		host, port := c.db.Addr()
 		direct = map[string]any{"host": host, "port": port}
-		pooler = direct
+		host, port = c.db.PoolerAddr()
+		pooler = map[string]any{"host": host, "port": port}
 	}
 	d["endpoints"] = map[string]any{"primary": map[string]any{"direct": direct, "pooler": pooler}}
 	d["cpu_kind"], d["cpus"], d["memory_mb"], d["disk_size_gb"], d["replicas"] = "shared", 2, 1024, c.diskGB, 1
@@ -199,12 +214,24 @@ func (s *Server) clusterCall(f func(*http.Request, *cluster) (reply, error)) end
 	return func(r *http.Request) (reply, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		c := s.clusters[r.PathValue("id")]
-		if c == nil || c.status == "deleted" {
-			return reply{}, notFound("postgres cluster")
+		c, err := s.cluster(r)
+		if err != nil {
+			return reply{}, err
 		}
 		return f(r, c)
 	}
+}
+
+// cluster finds the cluster that the request's path names. Callers hold s.mu.
+func (s *Server) cluster(r *http.Request) (*cluster, error) {
+	c := s.clusters[r.PathValue("id")]
+	switch {
+	case c == nil, c.status == "deleted" && r.Method == http.MethodGet:
+		return nil, notFound("postgres cluster")
+	case c.status == "deleted":
+		return nil, fail(http.StatusGone, "postgres cluster has been deleted")
+	}
+	return c, nil
 }
 
 func (s *Server) deleteCluster(_ *http.Request, c *cluster) (reply, error) {
@@ -214,40 +241,6 @@ func (s *Server) deleteCluster(_ *http.Request, c *cluster) (reply, error) {
 		go func() { _ = db.Stop() }()
 	}
 	return reply{code: http.StatusAccepted}, nil
-}
-
-// errDown is what the platform says while a cluster's own API is out of reach.
-var errDown = errors.New("pg-admin is unavailable")
-
-func (c *cluster) up() error {
-	if c.db == nil {
-		return fail(http.StatusServiceUnavailable, errDown.Error())
-	}
-	return nil
-}
-
-func listPGUsers(_ *http.Request, c *cluster) (reply, error) {
-	if err := c.up(); err != nil {
-		return reply{}, err
-	}
-	return ok(map[string]any{"data": []any{map[string]any{"username": pgUser, "role": "schema_admin"}}})
-}
-
-func pgCredentials(r *http.Request, c *cluster) (reply, error) {
-	if err := c.up(); err != nil {
-		return reply{}, err
-	}
-	if r.PathValue("user") != pgUser {
-		return reply{}, notFound("user")
-	}
-	return ok(map[string]any{"data": map[string]any{"username": pgUser, "password": c.password}})
-}
-
-func listPGDatabases(_ *http.Request, c *cluster) (reply, error) {
-	if err := c.up(); err != nil {
-		return reply{}, err
-	}
-	return ok(map[string]any{"data": []any{map[string]any{"name": pgDatabase}}})
 }
 
 // attach only records the link: setting DATABASE_URL is the client's work.
@@ -276,31 +269,4 @@ func detach(r *http.Request, c *cluster) (reply, error) {
 	}
 	delete(c.attached, name)
 	return reply{code: http.StatusNoContent}, nil
-}
-
-func listPGBackups(_ *http.Request, c *cluster) (reply, error) {
-	docs := make([]any, 0, len(c.backups))
-	for _, b := range slices.Backward(c.backups) {
-
-		docs = append(docs, map[string]any{
-			"id": b.id, "type": b.typ, "status": "completed", "size_bytes": 0, "started_at": stamp(b.at), "finished_at": stamp(b.at),
-		})
-	}
-	return ok(map[string]any{"data": docs})
-}
-
-// backupCluster answers without an id, as the platform does. The entry is a
-// record only: restoring from it is not emulated.
-func (s *Server) backupCluster(r *http.Request, c *cluster) (reply, error) {
-	var in struct {
-		Type string `json:"type"`
-	}
-	if err := decode(r, &in); err != nil {
-		return reply{}, err
-	}
-	if !contains([]string{"full", "incr", "diff"}, in.Type) {
-		return reply{}, fail(http.StatusUnprocessableEntity, "type must be full, incr or diff")
-	}
-	c.backups = append(c.backups, &pgBackup{s.w.ULID(), in.Type, s.w.Now()})
-	return reply{code: http.StatusAccepted}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/opsctl/opsctl/internal/emulator/world"
 	"github.com/opsctl/opsctl/internal/postgres"
 )
 
@@ -28,20 +29,45 @@ func (s *Server) resetOwner(ctx context.Context) error {
 	return s.exec(ctx, fmt.Sprintf("alter role %s password %s", postgres.QuoteIdent(s.spec.User), literal(s.spec.Password)))
 }
 
-// exec runs statements as the superuser. They hold passwords, so an error says
-// no more than the server's message, which repeats none of them.
+// exec runs statements that hold passwords: an error says no more than the
+// server's message, which repeats none of them.
 func (s *Server) exec(ctx context.Context, statements ...string) error {
-	conn, err := pgx.Connect(ctx, s.running().SocketURL("postgres"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for _, sql := range append([]string{"set log_statement = 'none'"}, statements...) {
-		if _, err := conn.Exec(ctx, sql); err != nil {
+	for _, sql := range statements {
+		if _, err := s.Query(ctx, "", sql); err != nil {
 			return errors.New("prepare the user and the database: " + err.Error())
 		}
 	}
 	return nil
+}
+
+// Query runs a statement as the superuser; it is not logged.
+func (s *Server) Query(ctx context.Context, database, statement string) ([]string, error) {
+	c := s.running()
+	if c == nil {
+		return nil, world.ErrDatabaseStopped
+	}
+	if database == "" {
+		database = "postgres"
+	}
+	conn, err := pgx.Connect(ctx, c.SocketURL(database))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "set log_statement = 'none'"); err != nil {
+		return nil, err
+	}
+	results, err := conn.PgConn().Exec(ctx, statement).ReadAll() // as text, and outside a transaction
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, r := range results {
+		for _, row := range r.Rows {
+			out = append(out, string(row[0]))
+		}
+	}
+	return out, nil
 }
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

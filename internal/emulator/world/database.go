@@ -49,6 +49,8 @@ type DatabaseServer interface {
 	Restore(ctx context.Context, at RestorePoint, spec DatabaseSpec) (DatabaseServer, error)
 	// Rewind gives this server the content of another time, in place.
 	Rewind(ctx context.Context, at RestorePoint) error
+	// Query runs a statement as the superuser and returns the first column of its rows.
+	Query(ctx context.Context, database, statement string) ([]string, error)
 	// Stop ends it, and removes its files unless keep is true.
 	Stop(keep bool) error
 }
@@ -222,6 +224,13 @@ func (d *Database) Window() (from, to time.Time) { return d.server.Window() }
 // and the window begins anew. Errors are those of RestoreDatabase.
 func (d *Database) Rewind(ctx context.Context, at RestorePoint) error {
 	return d.server.Rewind(ctx, at)
+}
+
+// Query runs a statement as the superuser, in the named database or in the
+// server's own ("postgres") when that is empty, and returns the first column of
+// its rows as text. An error that PostgreSQL reports is a *pgconn.PgError.
+func (d *Database) Query(ctx context.Context, database, statement string) ([]string, error) {
+	return d.server.Query(ctx, database, statement)
 }
 
 // Stop stops the server for good: its data is gone.

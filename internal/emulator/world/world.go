@@ -276,7 +276,7 @@ func (w *World) Close() error {
 	for _, a := range w.apps {
 		machines = append(machines, a.machines...)
 	}
-	dbs, redis := w.dbs, w.redis
+	dbs, redis := slices.Clone(w.dbs), slices.Clone(w.redis)
 	w.touch()
 	w.mu.Unlock()
 
