@@ -79,7 +79,11 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"tail of app": func() {
 			p.lastLines(ctx, progress{deployment: deployment{ID: "d"}, steps: []step{{Step: stepCreate}}}, nil)
 		},
-		"put back":   func() { _ = p.putBack(ctx, v, want) },
+		"put back": func() {
+			_ = p.putBack(ctx, v, "d", want)
+			v.record.Releases["d"] = entry{}
+			_ = p.putBack(ctx, v, "d", want)
+		},
 		"roll back":  func() { _, _ = p.rollBack(ctx, v, deployment{ID: "d", CanReturn: true}, want, silent) },
 		"limit":      func() { _ = p.limit(ctx, v, "1cpu-1gb") },
 		"again":      func() { _, _ = p.again(ctx, v, deployment{ID: "d"}, platform.Release{Image: "upload:x"}) },

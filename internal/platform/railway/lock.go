@@ -156,7 +156,8 @@ func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo
 
 // BreakLock takes the lock away from whoever holds it.
 func (p *Platform) BreakLock(ctx context.Context, app string) error {
-	return p.write(ctx, app, func(r *record) error {
+	return p.write(ctx, app, func(v *view) error {
+		r := &v.record
 		if r.Lock == nil {
 			return errUnchanged
 		}
@@ -177,7 +178,8 @@ func (l *lease) renew(ctx context.Context) {
 			return
 		case <-tick.C:
 			one, cancel := context.WithTimeout(ctx, lockRenew/2)
-			_ = l.p.write(one, l.app, func(r *record) error {
+			_ = l.p.write(one, l.app, func(v *view) error {
+				r := &v.record
 				if r.Lock == nil || r.Lock.ID != l.record.ID {
 					return errUnchanged
 				}
@@ -203,7 +205,8 @@ func (l *lease) Release(ctx context.Context) error {
 		if !l.written {
 			return
 		}
-		failed = l.p.write(ctx, l.app, func(r *record) error {
+		failed = l.p.write(ctx, l.app, func(v *view) error {
+			r := &v.record
 			if r.Lock == nil || r.Lock.ID != l.record.ID {
 				return errUnchanged
 			}

@@ -29,11 +29,8 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 			p.cancel(ctx, d.ID)
 		}
 	}
-	known, written := v.record.Releases[old.ID]
-	if written {
-		if err := p.putBack(ctx, v, then); err != nil {
-			return then, err
-		}
+	if err := p.putBack(ctx, v, old.ID, then); err != nil {
+		return then, err
 	}
 	if active := v.active(); len(active) > 0 && active[0].ID == old.ID && old.Status != statusCrashed {
 		report("deployment %s serves still", old.ID)
@@ -43,28 +40,46 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 	if err != nil {
 		return then, err
 	}
-	entry := known
+	e, written := v.record.Releases[old.ID]
 	if !written {
-		entry = entryOf(then, p.o.Now())
+		e = entryOf(then, p.o.Now())
 	}
-	entry.At, entry.Restored, entry.Failed = p.o.Now().Unix(), true, false
-	// The roll-back may have brought the variables of then back, the record among
-	// them: what is known now is written again.
-	before := v.record
-	if err := p.write(ctx, app, func(r *record) error {
-		r.Lock, r.Staged, r.Next = before.Lock, nil, nil
-		for version, e := range before.Releases {
-			r.Releases[version] = e
-		}
-		r.Releases[id] = entry
-		return nil
-	}); err != nil {
+	e.At, e.Restored, e.Failed = p.o.Now().Unix(), true, false
+	if err := p.rolledBack(ctx, v, *old, id, e); err != nil {
 		return then, err
 	}
-	now := entry.release(id)
+	now := e.release(id)
 	now.Timeout = then.Timeout
 	_, err = p.follow(ctx, v, id, now, report)
 	return now, err
+}
+
+// rolledBack writes the new deployment down. The roll-back may have brought the
+// variables of then back, the record among them: what is known is written again.
+func (p *Platform) rolledBack(ctx context.Context, before *view, old deployment, id string, e entry) error {
+	return p.write(ctx, before.app, func(v *view) error {
+		r := &v.record
+		r.Lock, r.Staged, r.Next = before.record.Lock, v.newerThan(old, before), nil
+		for version, known := range before.record.Releases {
+			r.Releases[version] = known
+		}
+		r.Releases[id] = e
+		return nil
+	})
+}
+
+// newerThan are the secrets that a deployment of then does not have as they are
+// set now: they were set after it, and the roll-back has not changed them.
+func (v *view) newerThan(old deployment, before *view) []string {
+	var out []string
+	for _, n := range v.nodes {
+		a, b := v.raw[n.Name], before.raw[n.Name]
+		same := a == nil && b == nil || a != nil && b != nil && *a == *b
+		if same && n.Updated.After(old.Created) && !hidden(n.Name) && !v.plain(n.Name) {
+			out = append(out, n.Name)
+		}
+	}
+	return out
 }
 
 // restorable is the deployment of a version; "" is the newest that was well and
@@ -85,7 +100,17 @@ func (v *view) restorable(version string) (*deployment, error) {
 }
 
 // putBack gives the service the settings and the plain variables of a release.
-func (p *Platform) putBack(ctx context.Context, v *view, then platform.Release) error {
+// Of what opsctl did not deploy it knows the image alone.
+func (p *Platform) putBack(ctx context.Context, v *view, id string, then platform.Release) error {
+	e, written := v.record.Releases[id]
+	if !written && built(then.Image) {
+		return nil
+	}
+	vars := map[string]any{"environment": v.environment.ID, "service": v.service}
+	if !written {
+		vars["settings"] = map[string]any{"source": map[string]any{"image": then.Image}}
+		return p.explain(p.mutate(ctx, settingsText, vars, nil, true), "put the image of %q back", v.app)
+	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	gone := v.leftOver(then)
@@ -93,18 +118,15 @@ func (p *Platform) putBack(ctx context.Context, v *view, then platform.Release) 
 	if err != nil {
 		return err
 	}
-	v.record.Next = nil
+	e.At = p.o.Now().Unix() // its variables are those that are set now
+	v.record.Next, v.record.Releases[id] = nil, e
 	set[varState] = v.record.text()
-	const text = `mutation($input: VariableCollectionUpsertInput!, $environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
-		variableCollectionUpsert(input: $input)
-		serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings)
-	}`
 	settings := p.settings(v, then)
 	if built(then.Image) {
 		delete(settings, "source")
 	}
-	vars := map[string]any{"input": v.upsertInput(set, false), "environment": v.environment.ID, "service": v.service, "settings": settings}
-	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+	vars["input"], vars["settings"] = v.upsertInput(set, false), settings
+	if err := p.mutate(ctx, setUpText, vars, nil, true); err != nil {
 		return p.explain(err, "put the settings of %q back", v.app)
 	}
 	return p.unset(ctx, v.app, gone)

@@ -50,7 +50,8 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 	}
 	out.Release.ID, out.Release.Version = id, id
 	at := p.o.Now()
-	if err := p.write(ctx, app, func(r *record) error {
+	if err := p.write(ctx, app, func(v *view) error {
+		r := &v.record
 		r.Releases[id] = entryOf(want, at)
 		return nil
 	}); err != nil {
@@ -66,7 +67,8 @@ func (p *Platform) settle(ctx context.Context, v *view, id string, want platform
 	if ctx.Err() != nil { // the next run takes it up
 		return failed
 	}
-	err := p.write(ctx, v.app, func(r *record) error {
+	err := p.write(ctx, v.app, func(v *view) error {
+		r := &v.record
 		e := r.Releases[id]
 		if e.At == 0 {
 			e = entryOf(want, p.o.Now())
@@ -109,6 +111,18 @@ func (p *Platform) begun(_ context.Context, v *view, want platform.Release) (str
 	return "", nil
 }
 
+// setUpText sets variables and settings of a service. The fields of a mutation
+// are carried out one after the other.
+const setUpText = `mutation($input: VariableCollectionUpsertInput!, $environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
+	variableCollectionUpsert(input: $input)
+	serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings)
+}`
+
+// settingsText sets the settings alone.
+const settingsText = `mutation($environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
+	serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings)
+}`
+
 // prepare sets the variables and the settings of the release, without a deployment.
 func (p *Platform) prepare(ctx context.Context, v *view, want platform.Release) (*view, error) {
 	p.writing.Lock()
@@ -121,14 +135,10 @@ func (p *Platform) prepare(ctx context.Context, v *view, want platform.Release) 
 		return v, err
 	}
 	set[varState] = v.record.text()
-	const text = `mutation($input: VariableCollectionUpsertInput!, $environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
-		variableCollectionUpsert(input: $input)
-		serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings)
-	}`
 	vars := map[string]any{
 		"input": v.upsertInput(set, false), "environment": v.environment.ID, "service": v.service, "settings": p.settings(v, want),
 	}
-	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+	if err := p.mutate(ctx, setUpText, vars, nil, true); err != nil {
 		return v, p.explain(err, "set up the service %q", v.app)
 	}
 	if err := p.unset(ctx, v.app, gone); err != nil {

@@ -70,10 +70,8 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 	if err := p.limit(ctx, v, to.Size); err != nil {
 		return err
 	}
-	const text = `mutation($environment: String!, $service: String!, $settings: ServiceInstanceUpdateInput!) {
-		serviceInstanceUpdate(environmentId: $environment, serviceId: $service, input: $settings) }`
 	vars := map[string]any{"environment": v.environment.ID, "service": v.service, "settings": replicas(next.Instances, next.Region)}
-	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+	if err := p.mutate(ctx, settingsText, vars, nil, true); err != nil {
 		return p.explain(err, "scale %q", app)
 	}
 	report("%d instances%s", next.Instances, scaleDetail(next))
@@ -83,7 +81,8 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 	}
 	// A deployment of its own: the number and size are those from now on.
 	next.Command = nil
-	if err := p.write(ctx, app, func(r *record) error {
+	if err := p.write(ctx, app, func(v *view) error {
+		r := &v.record
 		r.Releases[id] = entryOf(next, p.o.Now())
 		return nil
 	}); err != nil {
