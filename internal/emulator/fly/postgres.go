@@ -25,6 +25,7 @@ type cluster struct {
 	poolMode, status            string
 	diskGB                      int
 	postgis                     bool
+	copied                      bool // made from another cluster
 	createdAt                   time.Time
 	deletedAt                   time.Time
 	users                       map[string]string // passwords by name
@@ -105,19 +106,24 @@ func (s *Server) createCluster(r *http.Request) (reply, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.addCluster(c, func(ctx context.Context) (*world.Database, error) {
-		return s.w.NewDatabase(ctx, world.DatabaseSpec{Name: c.name, Major: c.major, User: pgUser, Password: c.users[pgUser], Database: pgDatabase})
-	})
+	s.addCluster(c)
+	s.begin(c, s.newServer(c))
 	return reply{code: http.StatusCreated, body: s.clusterReply(c)}, nil
 }
 
-// addCluster makes a cluster known and brings up its server with start, which
-// runs without s.mu. Callers hold s.mu.
-func (s *Server) addCluster(c *cluster, start func(context.Context) (*world.Database, error)) {
+// startServer starts the server behind a cluster. It runs without s.mu.
+type startServer func(context.Context) (*world.Database, error)
+
+// addCluster makes a cluster known. Callers hold s.mu.
+func (s *Server) addCluster(c *cluster) {
 	c.users, c.attached = map[string]string{pgUser: s.w.Hex(24)}, map[string]time.Time{}
+	s.clusters[c.id] = c
+}
+
+// begin brings up a cluster's server. Callers hold s.mu.
+func (s *Server) begin(c *cluster, start startServer) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
-	s.clusters[c.id] = c
 	go s.bringUp(ctx, c, start)
 }
 
@@ -131,7 +137,7 @@ func mpgRegion(code string) bool {
 }
 
 // bringUp starts the real server behind a cluster.
-func (s *Server) bringUp(ctx context.Context, c *cluster, start func(context.Context) (*world.Database, error)) {
+func (s *Server) bringUp(ctx context.Context, c *cluster, start startServer) {
 	s.mu.Lock()
 	if c.status == "creating" {
 		c.status = "initializing"

@@ -131,13 +131,12 @@ func (s *Server) forkCluster(r *http.Request, c *cluster) (reply, error) {
 func (s *Server) copyCluster(c *cluster, at world.RestorePoint, name string) (reply, error) {
 	n := &cluster{
 		id: s.w.Hex(16), name: name, org: c.org, region: c.region, plan: c.plan, major: c.major, poolMode: c.poolMode, status: "creating",
-		diskGB: c.diskGB, postgis: c.postgis, createdAt: s.w.Now(),
+		diskGB: c.diskGB, postgis: c.postgis, copied: true, createdAt: s.w.Now(),
 	}
 	from, source := c.db, maps.Clone(c.users)
-	s.addCluster(n, func(ctx context.Context) (*world.Database, error) {
-		s.mu.Lock()
-		password := n.users[pgUser]
-		s.mu.Unlock()
+	s.addCluster(n)
+	password := n.users[pgUser]
+	s.begin(n, func(ctx context.Context) (*world.Database, error) {
 		db, err := s.w.RestoreDatabase(ctx, from, at, world.DatabaseSpec{Name: n.name, Password: password})
 		if err != nil {
 			return nil, err

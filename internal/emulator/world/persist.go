@@ -82,10 +82,7 @@ func (w *World) state() (worldState, error) {
 		_, pooler := db.PoolerAddr()
 		st.Databases = append(st.Databases, databaseState{db.ID, spec, pooler})
 	}
-	w.mu.Lock()
-	redis := append([]*Redis(nil), w.redis...)
-	w.mu.Unlock()
-	for _, r := range redis {
+	for _, r := range w.Redises() {
 		st.Redis = append(st.Redis, redisState{r.ID, r.Name, r.Password, r.Port, dumpRedis(r.srv, time.Now())})
 	}
 	st.IDs, err = w.ids.state()

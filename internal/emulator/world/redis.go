@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -100,6 +101,13 @@ func (w *World) Redis(id string) *Redis {
 		}
 	}
 	return nil
+}
+
+// Redises returns all running Redis servers, oldest first.
+func (w *World) Redises() []*Redis {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.redis)
 }
 
 // Addr is where the server listens.
