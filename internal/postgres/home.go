@@ -119,6 +119,20 @@ func (c *Cluster) Discard() error {
 	return removeAll(c.opts.Home)
 }
 
+// RemoveHome removes a cluster's home that nobody uses, with a server that
+// outlived the opsctl that started it. One in use is an error with code Conflict.
+func RemoveHome(home string) error {
+	lock, err := lockHome(filepath.Join(home, homeLock))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if err := clearStale(filepath.Join(home, "data")); err != nil {
+		return err
+	}
+	return removeAll(home)
+}
+
 // Enterable tells whether a home may be made in the directory: whether the
 // user that runs PostgreSQL, where that is another one, may pass through.
 func Enterable(dir string) bool {

@@ -152,7 +152,7 @@ func (s *Server) bringUp(ctx context.Context, c *cluster, start startServer) {
 		c.status = "failed"
 		s.w.Logf("postgres %s: failed: %v", c.name, err)
 	case c.status == "deleted":
-		go func() { _ = db.Stop() }()
+		db.Drop()
 	default:
 		c.db, c.status = db, "ready"
 		host, port := db.Addr()
@@ -244,7 +244,7 @@ func (s *Server) deleteCluster(_ *http.Request, c *cluster) (reply, error) {
 	c.status, c.deletedAt = "deleted", s.w.Now()
 	c.cancel()
 	if db := c.db; db != nil {
-		go func() { _ = db.Stop() }()
+		db.Drop()
 	}
 	return reply{code: http.StatusAccepted}, nil
 }

@@ -152,7 +152,7 @@ func (s *Server) dropStrays() {
 	}
 	for _, db := range s.w.Databases() {
 		if !used[db.ID] {
-			go func() { _ = db.Stop() }()
+			db.Drop()
 		}
 	}
 	for _, r := range s.w.Redises() {

@@ -1,8 +1,6 @@
 package pgserver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
-	"github.com/opsctl/opsctl/internal/postgres"
 )
 
 // metaFile says what a home holds. It is written when the server is complete,
@@ -64,27 +61,6 @@ func (m meta) write(home string) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
-}
-
-// place is the directory for a home: the wanted one, or, where PostgreSQL's own
-// user may not pass (the emulator runs as root, in a private directory), one
-// below /var/tmp that follows from the wanted path alone. "" means neither.
-func place(wanted string) string {
-	parent := filepath.Dir(wanted)
-	if os.MkdirAll(parent, 0o711) == nil && postgres.Enterable(parent) { //nolint:gosec // others may pass through it, no more
-		return wanted
-	}
-	abs, err := filepath.Abs(wanted)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(abs))
-	for _, dir := range []string{"/var/tmp", os.TempDir()} {
-		if postgres.Enterable(dir) {
-			return filepath.Join(dir, "opsctl-emulator-db-"+hex.EncodeToString(sum[:8]))
-		}
-	}
-	return ""
 }
 
 // free tells whether the port can be listened on now.

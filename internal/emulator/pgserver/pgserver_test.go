@@ -2,6 +2,8 @@ package pgserver_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -289,13 +291,26 @@ func TestKeptInAPrivateDirectory(t *testing.T) {
 	if got := sql(t, again.Addr, "it's secret", content); got != "" || len(again.Backups()) != 1 {
 		t.Errorf("after a restart %q, backups %v", got, again.Backups())
 	}
-	if err := again.Stop(false); err != nil {
+	// Once its place is gone, the next one that needs a home elsewhere removes it.
+	if err := again.Stop(true); err != nil {
 		t.Fatal(err)
 	}
-	left, _ := filepath.Glob("/var/tmp/opsctl-emulator-db-*")
-	for _, l := range left {
-		if info, err := os.Stat(l); err == nil && time.Since(info.ModTime()) < time.Minute {
-			t.Errorf("left %s", l)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.Home = filepath.Join(t.TempDir(), "databases", "2")
+	last, err := pgserver.Start(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := last.Stop(false); err != nil {
+		t.Fatal(err)
+	}
+	for _, home := range []string{filepath.Join(dir, "databases", "1"), s.Home} {
+		abs, _ := filepath.Abs(home)
+		sum := sha256.Sum256([]byte(abs))
+		if _, err := os.Stat("/var/tmp/opsctl-emulator-db-" + hex.EncodeToString(sum[:8])); !os.IsNotExist(err) {
+			t.Errorf("the home of %s is there: %v", home, err)
 		}
 	}
 }

@@ -76,15 +76,15 @@ func (s *Server) begin(ctx context.Context, again bool) error {
 // open finds the programs and the home.
 func open(ctx context.Context, spec world.DatabaseSpec) (*Server, error) {
 	s := &Server{spec: spec, home: spec.Home, release: func() error { return nil }}
-	if spec.Home == "" {
-		var err error
-		if s.home, s.release, err = postgres.TempDir(ctx); err != nil {
-			return nil, err
-		}
-	} else if s.home = place(spec.Home); s.home == "" {
-		return nil, errs.New(errs.Failure, "no directory for the database %s can be entered by the user that runs PostgreSQL", spec.Name)
-	}
 	var err error
+	if spec.Home == "" {
+		s.home, s.release, err = postgres.TempDir(ctx)
+	} else {
+		s.home, err = place(spec.Home)
+	}
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Failure, "find a directory for the database %s", spec.Name)
+	}
 	if s.meta, err = readMeta(s.home); err != nil {
 		return nil, errors.Join(err, s.release())
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -105,6 +106,7 @@ type Database struct {
 	w      *World
 	server DatabaseServer
 	pooler *passThrough
+	gone   atomic.Bool // its files are to go when it stops
 	once   sync.Once
 	err    error
 }
@@ -235,6 +237,7 @@ func (d *Database) Query(ctx context.Context, database, statement string) ([]str
 
 // Stop stops the server for good: its data is gone.
 func (d *Database) Stop() error {
+	d.gone.Store(true)
 	err := d.stop(false)
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
@@ -242,10 +245,25 @@ func (d *Database) Stop() error {
 	return err
 }
 
+// Drop is Stop that does not wait, as a platform's own answer does not; the
+// world's Close does.
+func (d *Database) Drop() {
+	d.gone.Store(true)
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	if !d.w.closed { // else Close stops it
+		d.w.loops.Go(func() {
+			if err := d.Stop(); err != nil {
+				d.w.Logf("database %s: %v", d.Spec.Name, err)
+			}
+		})
+	}
+}
+
 func (d *Database) stop(keep bool) error {
 	d.once.Do(func() {
 		d.pooler.close()
-		d.err = d.server.Stop(keep)
+		d.err = d.server.Stop(keep && !d.gone.Load())
 	})
 	return d.err
 }
