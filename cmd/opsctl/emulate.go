@@ -34,6 +34,7 @@ type emulateOptions struct {
 	lag      time.Duration
 	pageSize int
 	tokenTTL time.Duration
+	deploy   time.Duration
 	state    string
 	envFile  string
 	orgs     []string
@@ -98,6 +99,7 @@ Exit status: 2 wrong usage, 1 could not start, 130 stopped by a signal.`,
 	f.DurationVar(&o.lag, "lag", 0, "hide what is new from reads for that `time`, as an eventually consistent API does")
 	f.IntVar(&o.pageSize, "page-size", 0, "answer lists with at most that `number` of items a page")
 	f.DurationVar(&o.tokenTTL, "token-ttl", 0, "let a token expire that `time` after its first use")
+	f.DurationVar(&o.deploy, "deploy-timeout", 0, "give a deploy on Render that `time` to get healthy (default: 15 minutes, as there)")
 	f.StringVar(&o.state, "state", "", "`directory` that keeps everything over a restart (default: a temporary one)")
 	f.StringVar(&o.state, "state-dir", "", "the same as --state")
 	_ = f.MarkHidden("state-dir") // its name before there was anything to keep
@@ -163,7 +165,7 @@ func startHint(err error, state string) string {
 func (o emulateOptions) options() (emulator.Options, error) {
 	opts := emulator.Options{
 		Listen: o.listen, Dir: o.dir, StateDir: o.state, SeedImages: o.images, Latency: o.latency, Orgs: o.orgs,
-		Lag: o.lag, PageSize: o.pageSize, TokenTTL: o.tokenTTL,
+		Lag: o.lag, PageSize: o.pageSize, TokenTTL: o.tokenTTL, DeployTimeout: o.deploy,
 	}
 	if o.listen == "" {
 		opts.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port))
@@ -171,8 +173,8 @@ func (o emulateOptions) options() (emulator.Options, error) {
 	if o.port < 0 || o.port > 65535-emulator.Ports+1 {
 		return opts, errs.New(errs.Usage, "--port %d: want 0, or the first of %d ports up to 65535", o.port, emulator.Ports)
 	}
-	if o.lag < 0 || o.pageSize < 0 || o.tokenTTL < 0 || o.latency < 0 {
-		return opts, errs.New(errs.Usage, "--lag, --latency, --page-size and --token-ttl cannot be negative")
+	if o.lag < 0 || o.pageSize < 0 || o.tokenTTL < 0 || o.latency < 0 || o.deploy < 0 {
+		return opts, errs.New(errs.Usage, "--deploy-timeout, --lag, --latency, --page-size and --token-ttl cannot be negative")
 	}
 	var err error
 	if opts.Exec, err = splitWords(o.exec); err != nil {

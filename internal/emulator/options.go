@@ -32,6 +32,14 @@ type Options struct {
 	Lag time.Duration
 	// PageSize is the most items that a list answers with; 0 means no limit but the platform's own.
 	PageSize int
+	// DeployTimeout is how long Render gives a deploy to get healthy; 0 means its 15 minutes.
+	DeployTimeout time.Duration
+	// Probe is the time between two health checks of a new version on Railway and Render; 0 means 200 ms.
+	// (On Fly the machine's config says it.)
+	Probe time.Duration
+	// RecoveryGap is how far behind now Render's point-in-time recovery ends; 0
+	// means not at all, where the real one says 10 minutes.
+	RecoveryGap time.Duration
 	// Latency delays every API answer.
 	Latency time.Duration
 	// Faults are in force from the start.

@@ -1,9 +1,13 @@
 package emulator
 
 import (
+	"cmp"
 	"net/http"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/fly"
+	"github.com/opsctl/opsctl/internal/emulator/railway"
+	"github.com/opsctl/opsctl/internal/emulator/render"
 	"github.com/opsctl/opsctl/internal/emulator/sentry"
 )
 
@@ -12,6 +16,8 @@ import (
 func (s *Server) kinds() []kind {
 	return []kind{
 		{name: platformFly, apps: true, suffixes: []string{"fly.dev"}, requestID: "fly-request-id", refuse: refuseFly, open: s.openFly},
+		{name: platformRailway, apps: true, suffixes: []string{"up.railway.app"}, requestID: "x-railway-request-id", refuse: refuseRailway, open: s.openRailway},
+		{name: platformRender, apps: true, suffixes: []string{"onrender.com"}, requestID: "rndr-id", refuse: refuseRender, open: s.openRender},
 		{name: platformSentry, requestID: "x-sentry-request-id", refuse: refuseSentry, open: s.openSentry},
 	}
 }
@@ -25,6 +31,26 @@ func (s *Server) openFly(f *front) error {
 	f.api = http.HandlerFunc(s.serveFly)
 	return nil
 }
+
+func (s *Server) openRailway(f *front) error {
+	rw := railway.New(railway.Options{
+		World: f.world, ValidTokens: s.opts.ValidTokens, Port: f.port, Lag: s.opts.Lag, PageSize: s.opts.PageSize, Probe: s.probe(),
+	})
+	f.api, f.view = rw, rw
+	return nil
+}
+
+func (s *Server) openRender(f *front) error {
+	rd := render.New(render.Options{
+		World: f.world, ValidTokens: s.opts.ValidTokens, Port: f.port, Lag: s.opts.Lag, PageSize: s.opts.PageSize,
+		DeployTimeout: s.opts.DeployTimeout, CheckInterval: s.probe(), RecoveryGap: cmp.Or(s.opts.RecoveryGap, -1),
+	})
+	f.api, f.view = rd, rd
+	return nil
+}
+
+// probe is the time between two health checks where the platform sets it.
+func (s *Server) probe() time.Duration { return cmp.Or(s.opts.Probe, 200*time.Millisecond) }
 
 func (s *Server) openSentry(f *front) error {
 	sn := sentry.New(sentry.Options{

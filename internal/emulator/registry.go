@@ -12,7 +12,10 @@ func isRegistry(path string) bool { return path == "/v2" || strings.HasPrefix(pa
 // to when the app exists. Longer names are for the other platforms, which take
 // their images from anywhere.
 func (s *Server) registry(rw http.ResponseWriter, r *http.Request) {
-	if !s.fly.RegistryAuth(r) {
+	// Pulling is for everybody, as from a public registry: Railway and Render come
+	// without a token of Fly's. The bare /v2/ asks for one, so that whoever pushes sends it.
+	pull := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if bare := strings.Trim(r.URL.Path, "/") == "v2"; (bare || !pull) && !s.fly.RegistryAuth(r) {
 		rw.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
 		registryError(rw, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 		return

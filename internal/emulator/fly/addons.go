@@ -48,7 +48,7 @@ func (s *Server) gqlAddOn(ad *addOn) *object {
 	return &object{"AddOn", map[string]any{
 		"id": ad.id, "name": ad.name, "primaryRegion": ad.region, "readRegions": ad.readRegions, "options": ad.options, "metadata": nil,
 		"status": "ready", "errorMessage": nil, "password": ad.redis.Password, "hostname": host, "privateIp": "fdaa:0:1:0:1::ff", "ssoLink": nil, "stats": nil,
-		"publicUrl": ad.redis.URL(), "environment": nil, "organization": s.gqlOrg(ad.org),
+		"publicUrl": ad.redis.URL(), "environment": nil, "token": nil, "organization": s.gqlOrg(ad.org),
 		"addOnPlan": plan, "addOnPlanName": planName, "app": nil, "apps": s.connection("App", nil), "createdAt": stamp(ad.createdAt), "updatedAt": stamp(ad.createdAt),
 		"addOnProvider": &object{"AddOnProvider", map[string]any{"id": ad.typ, "name": ad.typ, "displayName": "Upstash for Redis"}},
 	}}

@@ -273,7 +273,14 @@ func (s *Server) connection(typ string, nodes []*object) resolver {
 			end = list[len(list)-1].fields["id"]
 		}
 		info := &object{"PageInfo", map[string]any{"hasNextPage": more, "hasPreviousPage": start > 0, "endCursor": end, "startCursor": nil}}
-		return &object{typ + "Connection", map[string]any{"nodes": list, "pageInfo": info, "totalCount": len(nodes)}}, nil
+		edges := lazy(func() any {
+			out := make([]*object, 0, len(list))
+			for _, n := range list {
+				out = append(out, &object{typ + "Edge", map[string]any{"cursor": n.fields["id"], "node": n}})
+			}
+			return out
+		})
+		return &object{typ + "Connection", map[string]any{"nodes": list, "edges": edges, "pageInfo": info, "totalCount": len(nodes)}}, nil
 	}
 }
 

@@ -23,6 +23,9 @@ func (s *Server) queries() *object {
 		"addOns":                        resolver(s.gqlAddOns),
 		"addOn":                         resolver(s.gqlAddOnArg),
 		"addOnPlans":                    s.connection("AddOnPlan", addOnPlans()),
+		"machine":                       resolver(s.gqlMachineArg),
+		"node":                          resolver(s.gqlNode),
+		"latestImageDetails":            nil, // no image of the emulator has a newer one
 		"nearestRegion":                 lazy(func() any { return gqlRegions()[2] }),
 		"platform": &object{"FlyPlatform", map[string]any{
 			"requestRegion": defaultRegion, "regions": lazy(func() any { return gqlRegions() }),
@@ -58,6 +61,10 @@ func (s *Server) gqlOrg(slug string) *object {
 		"apps": resolver(func(args map[string]any) (any, error) {
 			return s.connection("App", s.gqlAppList(slug))(args)
 		}),
+		"members":             lazy(func() any { return s.gqlMembers() }),
+		"limitedAccessTokens": s.connection("LimitedAccessToken", nil), "delegatedWireGuardTokens": s.connection("DelegatedWireGuardToken", nil),
+		"wireGuardPeers": s.connection("WireGuardPeer", nil), "wireGuardPeer": nil, "loggedCertificates": s.connection("LoggedCertificate", nil),
+		"allowedReplaySourceOrgSlugs": []string{}, "allowAllCrossNetworkReplays": false, "addOnSsoLink": nil, "settings": nil,
 	}}
 }
 
@@ -173,8 +180,9 @@ func (s *Server) gqlApp(a *app) *object {
 		"machines": resolver(func(args map[string]any) (any, error) {
 			return s.connection("Machine", s.gqlMachines(a))(args)
 		}),
-		"regions":     lazy(func() any { return gqlRegions()[2:3] }),
-		"certificate": nil, "volumes": s.connection("Volume", nil), "hostIssues": s.connection("Issue", nil),
+		"regions":      lazy(func() any { return gqlRegions()[2:3] }),
+		"certificates": s.connection("AppCertificate", a.gqlCerts()), "limitedAccessTokens": s.connection("LimitedAccessToken", nil),
+		"certificate": resolver(a.gqlCertArg), "volumes": s.connection("Volume", s.gqlVolumes(a)), "hostIssues": s.connection("Issue", nil),
 	}}
 }
 
@@ -252,22 +260,6 @@ func (a *app) gqlImageDetails() *object {
 		}}
 	}
 	return nil
-}
-
-func (s *Server) gqlMachines(a *app) []*object {
-	var out []*object
-	for _, m := range a.active() {
-		out = append(out, &object{"Machine", map[string]any{
-			"id": m.id, "name": m.name, "region": m.region, "state": string(m.m.Snapshot().State), "instanceId": m.version, "config": m.doc,
-			"createdAt": stamp(m.createdAt), "updatedAt": stamp(m.updatedAt), "app": lazy(func() any { return s.gqlApp(a) }),
-			"host": &object{"Host", map[string]any{"id": "host-1"}}, "egressIpAddresses": s.connection("EgressIPAddress", nil),
-			"events": s.connection("MachineEvent", nil),
-			"ips": s.connection("MachineIP", []*object{{"MachineIP", map[string]any{
-				"id": m.id + "-ip", "family": "v6", "kind": "privatenet", "ip": m.privateIP, "maskSize": 112,
-			}}}),
-		}})
-	}
-	return out
 }
 
 func (s *Server) gqlRelease(rel *release, typ string) *object {

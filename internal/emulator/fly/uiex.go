@@ -31,6 +31,7 @@ func (s *Server) uiexRoutes() {
 	s.handle("POST /api/v1/builds", s.createBuild)
 	s.handle("POST /api/v1/builds/finish", s.createBuild)
 	s.handle("POST /api/v1/releases", s.createRelease)
+	s.handle("GET /api/v1/releases/all_current", s.allCurrent)
 	s.handle("PATCH /api/v1/releases/{id}", s.updateRelease)
 	s.handle("GET /api/v1/apps/{app}/releases", s.listReleases)
 	s.handle("GET /api/v1/apps/{app}/releases/current", s.currentRelease)
@@ -204,6 +205,19 @@ func (s *Server) currentRelease(r *http.Request) (reply, error) {
 		return reply{}, notFound("release")
 	}
 	return ok(list[0].doc())
+}
+
+// allCurrent says when each app was released last: what `fly apps list` shows beside the names.
+func (s *Server) allCurrent(*http.Request) (reply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]string{}
+	for _, a := range s.sorted("") {
+		if list := a.ledger(1); len(list) > 0 {
+			out[a.name] = stamp(list[0].createdAt)
+		}
+	}
+	return ok(out)
 }
 
 // logPage is how many lines one poll answers with, logTail how many old ones
