@@ -4,8 +4,6 @@ import (
 	"context"
 	"maps"
 	"syscall"
-
-	"github.com/opsctl/opsctl/internal/emulator/world"
 )
 
 // onDeployment wraps a call on one deployment, with s.mu held.
@@ -123,11 +121,7 @@ func (s *Server) restartDeployment(c *caller) resolver {
 			return nil, fail("Deployment is not running")
 		}
 		for _, m := range r.machines {
-			if snap := m.Snapshot(); snap.State == world.Stopped {
-				m.Start(nil)
-			} else if snap.State == world.Started {
-				m.Restart(nil, syscall.SIGTERM, r.drain())
-			}
+			m.Restart(nil, syscall.SIGTERM, r.drain())
 		}
 		d.Stopped = false
 		s.touch()

@@ -1,6 +1,9 @@
 package railway
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // guard wraps the fields of a root: a caller without a valid token gets
 // nothing but what is public.
@@ -22,7 +25,7 @@ func guard(c *caller, typ string, fields map[string]any, public ...string) *obje
 
 // queries is the root of all reads. Resolvers run with s.mu held.
 func (s *Server) queries(c *caller) *object {
-	return guard(c, "Query", map[string]any{
+	fields := map[string]any{
 		"me": s.me(c), "apiToken": s.apiToken(c), "projectToken": s.projectToken(c),
 		"workspace": resolver(func(args arguments) (any, error) {
 			if err := c.everything(); err != nil || args.str("workspaceId") != s.st.Workspace {
@@ -64,6 +67,33 @@ func (s *Server) queries(c *caller) *object {
 			}
 			return s.serviceObject(c, v), nil
 		}),
+		"customDomain": s.readCustomDomain(c),
+		"customDomainAvailable": resolver(func(args arguments) (any, error) {
+			taken := slices.ContainsFunc(s.st.CustomDomains, func(d *customDomain) bool { return d.Domain == args.str("domain") })
+			text := "Domain is available"
+			if taken {
+				text = "Domain is not available"
+			}
+			return &object{"DomainAvailable", map[string]any{"available": !taken, "message": text}}, nil
+		}),
+		"template": resolver(s.readTemplate), "workflowStatus": s.workflowStatus(c),
+		"volumeInstance": resolver(func(args arguments) (any, error) {
+			v, err := s.onVolume(c, args.str("id"))
+			if err != nil {
+				return nil, err
+			}
+			return s.volumeInstanceObject(c, v), nil
+		}),
+		"volumeInstanceBackupList": s.listBackups(c), "volumeInstanceBackupScheduleList": s.listSchedules(c),
+		"regions": lazy(func() any { return regionObjects() }),
+	}
+	maps.Copy(fields, s.serviceQueries(c))
+	return guard(c, "Query", fields, "template")
+}
+
+// serviceQueries are those about services and their deployments.
+func (s *Server) serviceQueries(c *caller) map[string]any {
+	return map[string]any{
 		"serviceInstance":              s.onInstance(c, func(i *instance) any { return s.instanceObject(c, i) }),
 		"serviceInstanceLimits":        s.onInstance(c, func(i *instance) any { return limitsDoc(i, true) }),
 		"serviceInstanceLimitOverride": s.onInstance(c, func(i *instance) any { return limitsDoc(i, false) }),
@@ -99,26 +129,7 @@ func (s *Server) queries(c *caller) *object {
 			}
 			return s.patchObject(c, p), nil
 		}),
-		"customDomain": s.readCustomDomain(c),
-		"customDomainAvailable": resolver(func(args arguments) (any, error) {
-			taken := slices.ContainsFunc(s.st.CustomDomains, func(d *customDomain) bool { return d.Domain == args.str("domain") })
-			text := "Domain is available"
-			if taken {
-				text = "Domain is not available"
-			}
-			return &object{"DomainAvailable", map[string]any{"available": !taken, "message": text}}, nil
-		}),
-		"template": resolver(s.readTemplate), "workflowStatus": s.workflowStatus(c),
-		"volumeInstance": resolver(func(args arguments) (any, error) {
-			v, err := s.onVolume(c, args.str("id"))
-			if err != nil {
-				return nil, err
-			}
-			return s.volumeInstanceObject(c, v), nil
-		}),
-		"volumeInstanceBackupList": s.listBackups(c), "volumeInstanceBackupScheduleList": s.listSchedules(c),
-		"regions": lazy(func() any { return regionObjects() }),
-	}, "template")
+	}
 }
 
 // mutations is the root of all writes. Resolvers run with s.mu held.
