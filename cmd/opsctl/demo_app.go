@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,7 @@ func serveDemoApp(ctx context.Context, a *app) error {
 		_ = server.Shutdown(end) // the process ends anyway
 	})
 	defer stop()
-	fmt.Fprintf(a.io.Out, "listening on %s, image %s\n", server.Addr, a.getenv("FLY_IMAGE_REF"))
+	fmt.Fprintf(a.io.Out, "listening on %s, image %s\n", server.Addr, demoImage(a))
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -64,7 +65,7 @@ func demoHealth(w http.ResponseWriter, r *http.Request, a *app) {
 	if err := pingDatabase(ctx, a.getenv(deploy.PooledURL)); err != nil {
 		status, code = "fail", http.StatusServiceUnavailable
 	}
-	if strings.Contains(a.getenv("FLY_IMAGE_REF"), brokenTag) { // the bug of the second release
+	if strings.Contains(demoImage(a), brokenTag) { // the bug of the second release
 		status, code = "fail", http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/health+json")
@@ -140,4 +141,10 @@ func applyMigration(ctx context.Context, a *app, conn *pgx.Conn, files fs.FS, na
 		_, err = fmt.Fprintf(a.io.Out, "applied %s\n", name)
 		return err
 	})
+}
+
+// demoImage is the image that the process stands for: Fly.io tells its machines, and
+// on the others the emulator does.
+func demoImage(a *app) string {
+	return cmp.Or(a.getenv("FLY_IMAGE_REF"), a.getenv("OPSCTL_EMULATOR_IMAGE"))
 }

@@ -50,6 +50,9 @@ func (e *Engine) Apply(ctx context.Context, p *Prepared) (Result, error) {
 	r := &run{Engine: e, p: p, id: e.newID(), command: "deploy", journal: OpenJournal(e.StateDir), began: e.now()}
 	r.learn()
 	if len(p.Changes) == 0 {
+		if p.CutOff != nil {
+			return r.alone(ctx, r.tidy)
+		}
 		return r.result(Unchanged), nil
 	}
 	return r.alone(ctx, r.locked)
@@ -104,8 +107,11 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 		return r.failed(ctx, err)
 	}
 	defer r.unlock(ctx, lease)
-	if err := r.stillAsPlanned(ctx); err != nil {
+	if err := r.planUnderLock(ctx); err != nil {
 		return r.failed(ctx, err)
+	}
+	if len(r.p.Changes) == 0 {
+		return Unchanged, nil
 	}
 	if err := r.rememberAccount(r.p.Identity.Account); err != nil {
 		r.emit("account", Warned, r.redact(err.Error()), 0)
@@ -127,6 +133,25 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 	return Deployed, nil
 }
 
+// planUnderLock makes sure that the plan is still right, now that nobody else can change
+// anything. What a run of this machine that was killed had begun, the platform may have
+// brought to its end since: then the plan is made again.
+func (r *run) planUnderLock(ctx context.Context) error {
+	err := r.stillAsPlanned(ctx)
+	if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil {
+		return err
+	}
+	r.emit("lock", Warned, "what the run that was cut off had begun has come about meanwhile; planned again", 0)
+	fresh, err := r.Prepare(ctx, r.p.Request)
+	if err != nil {
+		return err
+	}
+	fresh.CutOff = r.p.CutOff
+	r.p = fresh
+	r.learn()
+	return nil
+}
+
 // unlock gives the platform's lock back, also after an interruption.
 func (r *run) unlock(ctx context.Context, lease platform.Lease) {
 	if lease == nil {
@@ -134,7 +159,11 @@ func (r *run) unlock(ctx context.Context, lease platform.Lease) {
 	}
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := lease.Release(release); err != nil {
+	err := lease.Release(release)
+	if err != nil { // by another way, or it would keep the next deploy away for a while
+		err = r.breakOwn(release)
+	}
+	if err != nil {
 		r.emit("unlock", Warned, r.redact(err.Error()), 0)
 	}
 }
@@ -148,16 +177,34 @@ func (r *run) sameAfterAll() bool {
 	return len(r.p.Changes) == 0
 }
 
-// closeCutOff ends the ledger entry that a killed run left open.
+// tidy clears away what is left of a run that was killed when its work was done.
+func (r *run) tidy(ctx context.Context) (Outcome, error) {
+	app := r.p.Request.App.Name
+	by, err := r.Platform.LockedBy(ctx, app)
+	if err == nil && by != nil && r.dead(by.Holder) {
+		r.emit("lock", Warned, "the lock of the run that was cut off is taken away", 0)
+		err = r.Platform.BreakLock(ctx, app)
+	}
+	if err != nil {
+		r.emit("lock", Warned, r.redact(err.Error()), 0)
+	}
+	r.closeCutOff(ctx)
+	return Unchanged, nil
+}
+
+// closeCutOff ends the ledger entry that a killed run left open. Its number may never
+// have reached the journal; then it is one of ours that was opened since it began.
 func (r *run) closeCutOff(ctx context.Context) {
 	book, ok := r.Platform.(platform.Ledger)
-	if !ok || r.p.CutOff == nil || r.p.CutOff.Release == "" {
+	if !ok || r.p.CutOff == nil {
 		return
 	}
+	cut := r.p.CutOff
 	app := r.p.Request.App.Name
 	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
 	for _, entry := range ledger {
-		if entry.Version == r.p.CutOff.Release && entry.Status == platform.Running {
+		since := entry.Author == r.p.Identity.Account && !entry.Created.Before(cut.Started.Add(-clockSlack))
+		if entry.Status == platform.Running && (entry.Version == cut.Release || cut.Release == "" && since) {
 			err = book.EndRelease(ctx, app, entry, platform.Interrupted)
 		}
 	}
@@ -165,6 +212,9 @@ func (r *run) closeCutOff(ctx context.Context) {
 		r.emit("ledger", Warned, r.redact(err.Error()), 0)
 	}
 }
+
+// clockSlack is how far the platform's clock and this one may be apart.
+const clockSlack = time.Minute
 
 // stillAsPlanned refuses to go on when somebody else deployed between the plan
 // and the lock: the plan, and the release to return to, would be wrong.

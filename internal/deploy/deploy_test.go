@@ -34,6 +34,11 @@ func TestMain(m *testing.M) {
 			fmt.Println("column tenant_id does not exist")
 			os.Exit(3)
 		}
+	case "crash":
+		if err := crashingDeploy(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	default:
 		os.Exit(m.Run())
 	}

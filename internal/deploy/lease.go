@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,31 +10,57 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
-// lock takes the platform's lock. One that this machine's last run left behind when it
-// was killed is broken: the lock on disk has shown that it is dead. One of this very
-// run, the answer to whose request was lost, is waited for.
+// lockTries is how often a lock that turns out to be dead is taken over.
+const lockTries = 3
+
+// lock takes the platform's lock. One that a run of this machine left behind is broken:
+// the lock on disk, which this run holds, has shown that no other run is going on here.
 func (r *run) lock(ctx context.Context) (platform.Lease, error) {
-	deadline := r.now().Add(time.Minute)
-	for broken := false; ; {
+	for try := 1; ; try++ {
 		lease, err := r.Platform.Lock(ctx, r.p.Request.App.Name, r.holderOf(r.id)+": "+r.command)
-		if errs.CodeOf(err) != errs.Conflict {
-			return lease, err
-		}
 		switch {
-		case r.p.CutOff != nil && strings.Contains(err.Error(), r.holderOf(r.p.CutOff.ID)) && !broken:
-			r.emit("lock", Warned, "the lock of the run that was cut off is taken over", 0)
-			if err := r.Platform.BreakLock(ctx, r.p.Request.App.Name); err != nil {
-				return nil, err
+		case err == nil:
+			return lease, nil
+		case errs.CodeOf(err) != errs.Conflict:
+			if broken := r.breakOwn(ctx); broken != nil { // it may have been taken, and the answer lost
+				r.emit("lock", Warned, r.redact(broken.Error()), 0)
 			}
-			broken = true
-			continue
-		case !strings.Contains(err.Error(), r.id) || r.now().After(deadline):
+			return nil, err
+		case try == lockTries || !r.dead(err.Error()):
 			return nil, err
 		}
-		if err := r.sleep(ctx, 2*time.Second); err != nil {
+		if !strings.Contains(err.Error(), r.id) {
+			r.emit("lock", Warned, "the lock of the run that was cut off is taken over", 0)
+		}
+		if err := r.Platform.BreakLock(ctx, r.p.Request.App.Name); err != nil {
+			return nil, err
+		}
+		if err := r.sleep(ctx, time.Second); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// dead tells whether a lock is of a run of this machine, which cannot be going on.
+func (r *run) dead(holder string) bool {
+	runs, err := r.journal.Runs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(runs, func(one Run) bool { return strings.Contains(holder, r.holderOf(one.ID)) })
+}
+
+// breakOwn takes this run's lock away, if it stands.
+func (r *run) breakOwn(ctx context.Context) error {
+	app := r.p.Request.App.Name
+	by, err := r.Platform.LockedBy(ctx, app)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil
+	}
+	if err != nil || by == nil || !strings.Contains(by.Holder, r.holderOf(r.id)) {
+		return err
+	}
+	return r.Platform.BreakLock(ctx, app)
 }
 
 // holderOf is a run, as the platform's lock names it.

@@ -119,7 +119,7 @@ func (p *Platform) findLease(ctx context.Context, app, id string) (*platform.Loc
 	info := &platform.LockInfo{Holder: cmp.Or(d.Description, d.Owner, "somebody")}
 	if d.ExpiresAt > 0 {
 		info.Expires = time.Unix(d.ExpiresAt, 0).UTC()
-		if info.Expires.Before(p.now()) {
+		if info.Expires.Add(time.Second).Before(p.now()) { // it is told in whole seconds
 			return nil, "", nil
 		}
 	}
