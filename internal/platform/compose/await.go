@@ -61,7 +61,7 @@ func (r *rollout) await(ctx context.Context, waited []string) error {
 // checks asks the front what its checks see.
 func (p *rollout) checks(ctx context.Context) (front.Status, error) {
 	var s front.Status
-	out, err := p.inFront(ctx, p.app, "", "status")
+	out, err := p.ofProxy(ctx, p.app, "", "status")
 	if err != nil {
 		return s, explain(err, "ask the front of %q for the health of the app", p.app)
 	}

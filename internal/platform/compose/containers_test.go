@@ -83,6 +83,9 @@ var madeOnce = sync.OnceValues(func() (*rig, error) {
 			return nil, err
 		}
 	}
+	if err := r.image("localhost/opsctl-test/suite:slow", "ENV IMAGE=slow SLOW=300ms", `CMD ["/app"]`); err != nil {
+		return nil, err
+	}
 	return r, r.image("localhost/opsctl-test/suite:crash", `CMD ["/app", "crash"]`)
 })
 

@@ -84,8 +84,11 @@ func (p *Platform) ensureFront(ctx context.Context, app string, have *container,
 		"--restart", "unless-stopped", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 	args = append(args, p.logFlags(ctx)...)
 	err = p.engine.quiet(ctx, append(args, image, "serve")...)
-	if err == nil || taken(err) { // an earlier try whose answer was lost
+	if err == nil {
 		return nil
+	}
+	if taken(err) { // an earlier try whose answer was lost
+		return explain(p.engine.quiet(ctx, "start", frontName(app)), "start the front of %q", app)
 	}
 	// A container that could not be started is there all the same, and in the way.
 	_ = p.remove(context.WithoutCancel(ctx), frontName(app)) // the first error is the one to tell
@@ -108,7 +111,7 @@ func (p *Platform) steer(ctx context.Context, app string, c front.Config) (front
 	if err != nil {
 		return s, err
 	}
-	out, err := p.inFront(ctx, app, string(raw), "set")
+	out, err := p.ofProxy(ctx, app, string(raw), "set")
 	if err != nil {
 		return s, explain(err, "tell the front of %q where the app is", app)
 	}
@@ -121,7 +124,7 @@ func (p *Platform) drain(ctx context.Context, app string, names []string, report
 		return nil
 	}
 	seconds := strconv.Itoa(max(1, int(p.o.Drain.Seconds())))
-	_, err := p.inFront(ctx, app, "", append([]string{"drain", seconds}, names...)...)
+	_, err := p.ofProxy(ctx, app, "", append([]string{"drain", seconds}, names...)...)
 	if exitOf(err) == front.ExitTimeout {
 		report("requests to %s are under way after %s still; they are cut off", strings.Join(names, ", "), p.o.Drain)
 		return nil

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -67,6 +68,9 @@ func (p *Platform) inspect(ctx context.Context, names ...string) ([]container, e
 		return nil, explain(err, "look at the containers %v", names)
 	}
 	var found []container
+	if len(bytes.TrimSpace(out)) == 0 {
+		return nil, nil
+	}
 	if err := json.Unmarshal(out, &found); err != nil {
 		return nil, errs.Wrap(err, errs.Failure, "read what the engine says of its containers")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform/compose/front"
@@ -75,6 +76,9 @@ func (p *Platform) inFront(ctx context.Context, app, stdin string, args ...strin
 	if !gone(err) && !saidAny(err, "is restarting", "is paused", "can only create exec sessions on running containers", "container state improper") {
 		return out, err
 	}
+	if err := p.exists(ctx, app); err != nil { // or the run would make the volume
+		return nil, err
+	}
 	image, err := p.frontImage(ctx)
 	if err != nil {
 		return nil, err
@@ -82,6 +86,25 @@ func (p *Platform) inFront(ctx context.Context, app, stdin string, args ...strin
 	command = append([]string{"run", "--rm", "--interactive", "--network", "none", "--volume", volumeName(app) + ":" + front.Dir, image}, args...)
 	return p.engine.outOf(ctx, call{args: command, stdin: strings.NewReader(stdin)})
 }
+
+// proxyTries is how often a proxy is asked that has been started a moment ago.
+const proxyTries = 50
+
+// ofProxy runs a command that only the proxy itself can answer.
+func (p *Platform) ofProxy(ctx context.Context, app, stdin string, args ...string) ([]byte, error) {
+	for n := 1; ; n++ {
+		out, err := p.inFront(ctx, app, stdin, args...)
+		if n == proxyTries || !saidAny(err, front.NotServing) {
+			return out, err
+		}
+		if err := p.o.Sleep(ctx, proxyWait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// proxyWait is the time between two tries.
+const proxyWait = 100 * time.Millisecond
 
 func (p *Platform) dump(ctx context.Context, app string) (front.Dump, error) {
 	var d front.Dump

@@ -104,8 +104,10 @@ func answer(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// errNotServing is that no proxy runs over this state.
-var errNotServing = errors.New("the proxy does not run")
+// NotServing is what a command says when no proxy runs over this state.
+const NotServing = "the proxy does not run"
+
+var errNotServing = errors.New(NotServing)
 
 // ask sends a command to the proxy that runs.
 func ask(ctx context.Context, dir, method, path string, query url.Values, in io.Reader) (status int, body []byte, err error) {
