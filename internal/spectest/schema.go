@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -118,6 +119,9 @@ func object(schemas []*openapi3.SchemaRef, v map[string]any, path string, out *[
 		for name, p := range s.Value.Properties {
 			known[name] = append(known[name], p)
 		}
+		for _, name := range s.Value.Required { // some are required and described nowhere
+			known[name] = append(known[name], s.Value.Properties[name])
+		}
 		switch extra := s.Value.AdditionalProperties; {
 		case extra.Schema != nil:
 			rest = append(rest, extra.Schema)
@@ -141,7 +145,7 @@ func object(schemas []*openapi3.SchemaRef, v map[string]any, path string, out *[
 		case len(rest) > 0:
 			fields(rest, v[name], at, out)
 		default:
-			*out = append(*out, at[1:])
+			*out = append(*out, strings.TrimPrefix(at, "."))
 		}
 	}
 }

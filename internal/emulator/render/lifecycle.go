@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,7 +24,7 @@ func (s *Server) suspendService(_ *http.Request, v *service) (reply, error) {
 	if v.cancel != nil {
 		v.cancel()
 	}
-	s.retire(v, v.Instances)
+	s.retire(v, v.Instances, 0)
 	v.Instances, v.Running = nil, nil
 	s.event(v, "service_suspended", map[string]any{"actor": "user", "suspendedByUser": s.user()})
 	return empty(http.StatusAccepted)
@@ -96,7 +97,7 @@ func (s *Server) resize(v *service) {
 		v.Instances = append(v.Instances, s.launch(v, v.Running, false))
 	}
 	if n := v.Running.Instances; len(v.Instances) > n {
-		s.retire(v, v.Instances[n:])
+		s.retire(v, v.Instances[n:], s.opts.Drain)
 		v.Instances = v.Instances[:n:n]
 	}
 }
@@ -215,25 +216,29 @@ func (s *Server) user() map[string]any {
 	return map[string]any{"id": "usr-emulator", "email": s.opts.Email}
 }
 
-// retire takes instances out of the routing and stops them in their own time.
-// Callers hold s.mu.
-func (s *Server) retire(v *service, list []*instance) {
+// retire takes instances out of the routing and, after a while, stops them in
+// their own time. Callers hold s.mu.
+func (s *Server) retire(v *service, list []*instance, after time.Duration) {
 	for _, in := range list {
-		in.m.SetCordoned(true)
-		in.m.Stop(0, 0)
+		m := in.m
+		m.SetCordoned(true)
 		delete(v.exits, in.ID)
-		s.destroyWhen(in.m, world.Stopped)
+		s.work.Go(func() {
+			select {
+			case <-time.After(after):
+			case <-s.ctx.Done():
+			}
+			m.Stop(0, 0)
+			s.stopped(s.ctx, m)
+			_ = m.Destroy(true) // so that nothing of it is left in the world
+		})
 	}
 }
 
-// destroyWhen destroys a machine as soon as it is in the state, so that
-// nothing of it is left in the world.
-func (s *Server) destroyWhen(m *world.Machine, state world.State) {
-	s.work.Go(func() {
-		_ = s.w.Await(s.ctx, func() bool {
-			st := m.Snapshot().State
-			return st == state || st == world.Destroyed || st == world.Destroying
-		})
-		_ = m.Destroy(true)
+// stopped waits until the machine does not run any more.
+func (s *Server) stopped(ctx context.Context, m *world.Machine) {
+	_ = s.w.Await(ctx, func() bool {
+		st := m.Snapshot().State
+		return st == world.Stopped || gone(st)
 	})
 }

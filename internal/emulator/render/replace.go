@@ -28,10 +28,15 @@ func (s *Server) renew(ctx context.Context, v *service) {
 // instance at a time, so a service with one is stopped first.
 func (s *Server) replace(ctx context.Context, v *service, r *run, commit func() bool) *failure {
 	s.mu.Lock()
-	old := v.Instances
 	if v.Details.Disk != nil {
-		s.retire(v, old)
+		old := v.Instances
+		s.retire(v, old, 0)
 		v.Instances = nil
+		s.mu.Unlock()
+		for _, in := range old {
+			s.stopped(ctx, in.m)
+		}
+		s.mu.Lock()
 	}
 	var fresh []*instance
 	if v.Type != staticSite && v.Type != cronJob {
@@ -57,12 +62,12 @@ func (s *Server) replace(ctx context.Context, v *service, r *run, commit func() 
 		}
 		return f
 	}
-	old = v.Instances // it may have been scaled meanwhile
+	old := v.Instances // it may have been scaled meanwhile
 	for _, in := range fresh {
 		in.m.SetCordoned(false)
 	}
 	v.Instances, v.Running = fresh, r
-	s.retire(v, old)
+	s.retire(v, old, s.opts.Drain)
 	if v.Type != staticSite && v.Type != cronJob {
 		s.resize(v)
 	}
