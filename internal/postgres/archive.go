@@ -62,7 +62,8 @@ func (c *Cluster) prepareArchive(ctx context.Context, identity *execx.User) erro
 		}
 		return linkOrCopy(ctx, r.Base, base, identity)
 	}
-	if t := c.template(); t != "" && usable(t) {
+	// Another process may have made the template meanwhile, from an initdb of its own.
+	if t := c.template(); t != "" && usable(t) && sameCluster(t, c.DataDir()) {
 		return linkOrCopy(ctx, t, base, identity)
 	}
 	if err := os.Mkdir(base, 0o700); err != nil {

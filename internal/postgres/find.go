@@ -237,7 +237,6 @@ func parseVersion(out string) (version string, major int, err error) {
 
 // childEnv is the whole environment of the programs that run a cluster: no
 // PG* variable of the user's and no secret of the parent reaches them.
-func childEnv(extra ...string) []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-	return append(env, extra...)
+func childEnv() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -151,6 +152,14 @@ func emptyDir(dir string) error {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}
 	return err
+}
+
+// sameCluster tells whether two data directories that no server has used hold
+// the same cluster: the control file has its identity.
+func sameCluster(a, b string) bool {
+	x, errX := os.ReadFile(filepath.Join(a, "global", "pg_control"))
+	y, errY := os.ReadFile(filepath.Join(b, "global", "pg_control"))
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // linkOrCopy fills a directory, made when it is missing, with hard links or,

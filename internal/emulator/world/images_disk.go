@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -82,9 +83,7 @@ func (st *manifestStore) serve(h http.Handler, rw http.ResponseWriter, r *http.R
 			return true
 		}
 	}
-	for k, v := range rec.Header() {
-		rw.Header()[k] = v
-	}
+	maps.Copy(rw.Header(), rec.Header())
 	rw.WriteHeader(rec.Code)
 	_, _ = rw.Write(rec.Body.Bytes())
 	return true

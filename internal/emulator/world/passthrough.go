@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,8 @@ type passThrough struct {
 	ln     net.Listener
 	target func() (host string, port int)
 	wg     sync.WaitGroup
+	ctx    context.Context //nolint:containedctx // ends a connection attempt that close finds under way
+	cancel context.CancelFunc
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -30,6 +33,7 @@ func newPassThrough(port int, target func() (string, int)) (*passThrough, error)
 		return nil, fmt.Errorf("listen for the pooler: %w", err)
 	}
 	p := &passThrough{ln: ln, target: target, conns: map[net.Conn]bool{}}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -73,7 +77,7 @@ func (p *passThrough) release(conn net.Conn) {
 func (p *passThrough) serve(client net.Conn) {
 	defer p.release(client)
 	host, port := p.target()
-	server, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	server, err := (&net.Dialer{}).DialContext(p.ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return // as with a pooler whose server is away, the connection is cut
 	}
@@ -99,6 +103,7 @@ func (p *passThrough) serve(client net.Conn) {
 func (p *passThrough) close() {
 	p.mu.Lock()
 	p.ended = true
+	p.cancel()
 	_ = p.ln.Close()
 	for conn := range p.conns {
 		_ = conn.Close()

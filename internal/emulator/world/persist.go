@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,9 +101,7 @@ func (a *App) state() appState {
 			ID: m.ID, Region: m.Region, Spec: m.spec, State: m.state, Cordoned: m.cordoned, Retries: m.retries,
 			Events: append([]Event(nil), m.events...), Reached: map[State]bool{},
 		}
-		for s, yes := range m.reached {
-			ms.Reached[s] = yes
-		}
+		maps.Copy(ms.Reached, m.reached)
 		st.Machines = append(st.Machines, ms)
 	}
 	return st
