@@ -1,10 +1,13 @@
 package fly
 
 import (
+	"context"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
 )
@@ -41,11 +44,12 @@ func (s *Server) listEvents(r *http.Request) (reply, error) {
 	return ok(docs)
 }
 
-// listProcesses shows the one process, listening on the app's configured port.
+// listProcesses shows the one process. It listens on the app's configured port
+// when it accepts connections where it really listens.
 func (s *Server) listProcesses(r *http.Request) (reply, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	_, m, err := s.machine(r)
+	s.mu.Unlock()
 	if err != nil {
 		return reply{}, err
 	}
@@ -53,13 +57,29 @@ func (s *Server) listProcesses(r *http.Request) (reply, error) {
 	if snap.State != world.Started {
 		return reply{}, fail(http.StatusPreconditionFailed, "machine not running")
 	}
+	s.mu.Lock()
+	port, _ := m.config.checks()
+	s.mu.Unlock()
 	sockets := []any{}
-	if port, _ := m.config.checks(); port > 0 {
+	if port > 0 && accepts(r.Context(), snap.Addr) {
 		sockets = append(sockets, map[string]any{"proto": "tcp", "address": "0.0.0.0:" + strconv.Itoa(port)})
 	}
 	return ok([]any{map[string]any{
 		"pid": snap.Pid, "stime": 0, "rtime": 0, "command": "app", "directory": "/", "cpu": 0, "rss": 0, "listen_sockets": sockets,
 	}})
+}
+
+// accepts reports whether anything listens at the address.
+func accepts(ctx context.Context, addr string) bool {
+	if addr == "" {
+		return false
+	}
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 func (s *Server) getMetadata(r *http.Request) (reply, error) {

@@ -25,7 +25,7 @@ func (s *Server) queries() *object {
 		"addOnPlans":                    s.connection("AddOnPlan", addOnPlans()),
 		"machine":                       resolver(s.gqlMachineArg),
 		"node":                          resolver(s.gqlNode),
-		"latestImageDetails":            nil, // no image of the emulator has a newer one
+		"latestImageDetails":            resolver(gqlLatestImage),
 		"nearestRegion":                 lazy(func() any { return gqlRegions()[2] }),
 		"platform": &object{"FlyPlatform", map[string]any{
 			"requestRegion": defaultRegion, "regions": lazy(func() any { return gqlRegions() }),
@@ -63,7 +63,7 @@ func (s *Server) gqlOrg(slug string) *object {
 		}),
 		"members":             lazy(func() any { return s.gqlMembers() }),
 		"limitedAccessTokens": s.connection("LimitedAccessToken", nil), "delegatedWireGuardTokens": s.connection("DelegatedWireGuardToken", nil),
-		"wireGuardPeers": s.connection("WireGuardPeer", nil), "wireGuardPeer": nil, "loggedCertificates": s.connection("LoggedCertificate", nil),
+		"wireGuardPeers": s.connection("WireGuardPeer", nil), "wireGuardPeer": resolver(gqlNoPeer), "loggedCertificates": s.connection("LoggedCertificate", nil),
 		"allowedReplaySourceOrgSlugs": []string{}, "allowAllCrossNetworkReplays": false, "addOnSsoLink": nil, "settings": nil,
 	}}
 }

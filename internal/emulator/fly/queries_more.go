@@ -38,6 +38,12 @@ func (s *Server) gqlMachineArg(args map[string]any) (any, error) {
 	return nil, fail(404, "Could not find Machine")
 }
 
+// gqlLatestImage knows of no image of Fly's own that has a newer version: the
+// words are those by which flyctl tells that an image is the user's.
+func gqlLatestImage(map[string]any) (any, error) { return nil, fail(404, "Unknown repository") }
+
+func gqlNoPeer(map[string]any) (any, error) { return nil, fail(404, "Could not find WireGuardPeer") }
+
 // gqlNode finds a thing by its id: a volume, an app or a machine.
 func (s *Server) gqlNode(args map[string]any) (any, error) {
 	id := str(args, "id")
