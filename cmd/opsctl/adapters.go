@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/config"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/platform/compose"
 	"github.com/opsctl/opsctl/internal/platform/fly"
+	"github.com/opsctl/opsctl/internal/platform/railway"
+	"github.com/opsctl/opsctl/internal/platform/render"
 )
 
 // adapter is a platform that opsctl deploys to.
@@ -24,6 +28,19 @@ func adapters() map[string]adapter {
 	return map[string]adapter{
 		"fly": {flyFacts, (*fly.Platform)(nil), "FLY_FLAPS_BASE_URL", func(ctx context.Context, a *app, _ target) (platform.Platform, error) {
 			return fly.New(ctx, fly.Options{Lookup: a.lookup, HTTP: a.httpOptions()})
+		}},
+		"railway": {railway.Facts, (*railway.Platform)(nil), "RAILWAY_BACKBOARD_URL", func(ctx context.Context, a *app, t target) (platform.Platform, error) {
+			return railway.New(ctx, railway.Options{Lookup: a.lookup, HTTP: a.httpOptions(), Project: t.env.Project, Environment: t.name, Workspace: t.env.Org})
+		}},
+		"render": {render.Facts, (*render.Platform)(nil), "RENDER_HOST", func(ctx context.Context, a *app, t target) (platform.Platform, error) {
+			return render.New(ctx, render.Options{Lookup: a.lookup, HTTP: a.httpOptions(), Owner: t.env.Org, Project: t.env.Project, Environment: t.name})
+		}},
+		"compose": {compose.Facts, (*compose.Platform)(nil), "DOCKER_HOST", func(ctx context.Context, a *app, t target) (platform.Platform, error) {
+			o := compose.Options{Lookup: a.lookup, File: compose.FindFile(filepath.Dir(t.project.Path))}
+			if pg := t.project.Postgres; pg != nil {
+				o.Pool = compose.Pool{MaxConnections: pg.Pool.MaxConnections, ConnectTimeout: pg.Pool.ConnectTimeout.D(), IdleTimeout: pg.Pool.IdleTimeout.D()}
+			}
+			return compose.New(ctx, o)
 		}},
 	}
 }

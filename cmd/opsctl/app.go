@@ -68,6 +68,9 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
+	if status := exitStatus(0); errors.As(err, &status) {
+		return int(status)
+	}
 	if !a.running && errs.CodeOf(err) == errs.Failure {
 		err = usageError(cmd, err)
 	}

@@ -17,12 +17,12 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
-// buildImage builds the project's image with Docker and pushes it. The push
+// buildImage builds the project's image with Docker or Podman and pushes it. The push
 // does not go through Docker: so the platform's token never gets into its
 // credential store.
 func (a *app) buildImage(t target, secrets map[string]string) func(context.Context, platform.PushTarget, platform.Report) error {
 	return func(ctx context.Context, to platform.PushTarget, report platform.Report) error {
-		docker, err := execx.Look("docker", "deploy without --image", "install Docker (https://docs.docker.com/engine/install/), or deploy a finished image with --image")
+		docker, err := a.engineProgram()
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (a *app) buildImage(t target, secrets map[string]string) func(context.Conte
 		for _, name := range inputs.unset {
 			report("%s is not set: the image is built without it", name)
 		}
-		report("docker build")
+		report("%s build", filepath.Base(docker))
 		out := execx.Cmd{
 			Path: docker, Dir: root, Env: append(os.Environ(), inputs.env...),
 			Args: slices.Concat([]string{"build", "--platform", to.Architecture, "--file", t.project.Build.Dockerfile, "--tag", to.Ref},
@@ -45,6 +45,9 @@ func (a *app) buildImage(t target, secrets map[string]string) func(context.Conte
 		}
 		if err := execx.Run(ctx, out); err != nil {
 			return errs.Wrap(err, errs.Failure, "build the image").WithHint("see all of its output: opsctl deploy --verbose")
+		}
+		if t.env.Platform == "compose" { // it runs where it was built
+			return nil
 		}
 		dir, err := os.MkdirTemp("", "opsctl-image-")
 		if err != nil {
@@ -58,6 +61,21 @@ func (a *app) buildImage(t target, secrets map[string]string) func(context.Conte
 		report("push %s", to.Ref)
 		return push(ctx, file, to)
 	}
+}
+
+// engineProgram is the program that builds images: DOCKER_BIN, or else Docker, or else Podman.
+func (a *app) engineProgram() (string, error) {
+	if bin := a.getenv("DOCKER_BIN"); bin != "" {
+		return bin, nil
+	}
+	docker, err := execx.Look("docker", "deploy without --image", "install Docker (https://docs.docker.com/engine/install/) or Podman, or deploy a finished image with --image")
+	if err == nil {
+		return docker, nil
+	}
+	if podman, e := execx.Look("podman", "", ""); e == nil {
+		return podman, nil
+	}
+	return "", err
 }
 
 func push(ctx context.Context, file string, to platform.PushTarget) error {

@@ -84,6 +84,7 @@ func commands(a *app) []*cobra.Command {
 		newBackupCmd(a),
 		newEmulateCmd(a),
 		newDemoCmd(a),
+		newFrontCmd(a),
 		newVersionCmd(a),
 	}
 }
