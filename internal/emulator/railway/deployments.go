@@ -153,12 +153,7 @@ func (s *Server) deploymentObject(c *caller, d *deployment) *object {
 		"creator": lazy(func() any {
 			return &object{"DeploymentCreator", map[string]any{"id": s.st.User, "email": s.opts.Email, "name": nil, "avatar": nil}}
 		}),
-		"service": lazy(func() any {
-			if v := s.st.service(d.ServiceID); v != nil {
-				return s.serviceObject(c, v)
-			}
-			return nil
-		}),
+		"service":     resolver(func(arguments) (any, error) { return s.serviceOrError(c, d.ServiceID) }),
 		"environment": lazy(func() any { return s.environmentObject(c, s.st.environment(d.EnvironmentID)) }),
 	}}
 }

@@ -90,3 +90,12 @@ func (s *Server) serviceName(id string) string {
 	}
 	return ""
 }
+
+// serviceOrError is for fields that may not be null: one without a service
+// takes the whole answer with it, as the schema says.
+func (s *Server) serviceOrError(c *caller, id string) (any, error) {
+	if v := s.st.service(id); v != nil {
+		return s.serviceObject(c, v), nil
+	}
+	return nil, notFound("Service")
+}

@@ -27,8 +27,18 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "app" {
 		os.Exit(testApp())
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "opsctl-railway-cache-")
+	if err != nil {
+		panic(err)
+	}
+	cache = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
+
+// cache is what the tests' database servers are copied from.
+var cache string
 
 // testApp is a small web app whose image decides how it behaves.
 func testApp() int {
@@ -101,7 +111,7 @@ func worldOptions(t *testing.T) world.Options {
 		t.Fatal(err)
 	}
 	return world.Options{
-		Exec: []string{self, "app"}, RestartBackoff: 10 * time.Millisecond, Seed: 1,
+		Exec: []string{self, "app"}, RestartBackoff: 10 * time.Millisecond, Seed: 1, Cache: cache,
 		StartDatabase: func(ctx context.Context, spec world.DatabaseSpec) (world.DatabaseServer, error) {
 			return pgserver.Start(ctx, spec)
 		},

@@ -75,6 +75,9 @@ func (r *rollout) run(ctx context.Context) {
 	s := r.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !r.d.unfinished() {
+		return // removed just now
+	}
 	for _, m := range r.machines {
 		_ = m.Destroy(true)
 	}
@@ -242,6 +245,9 @@ func (r *rollout) preDeploy(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // it was ended together with the deployment
 	}
 	if exit.Code == 0 {
 		done(eventPayload{})

@@ -35,6 +35,7 @@ const (
 	postgresPort  = "5432"
 	redisPort     = "6379"
 	postgresMount = "/var/lib/postgresql/data"
+	postgresUser  = "railway" // the platform's is postgres, which the world's servers keep for themselves
 	letters       = `"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"`
 )
 
@@ -82,7 +83,7 @@ func templates() []template {
 func postgresVariables() obj {
 	return obj{
 		"PGDATA": value(postgresMount + "/pgdata"), "PGHOST": value("${{RAILWAY_PRIVATE_DOMAIN}}"), "PGPORT": value(postgresPort), "PGUSER": value("${{POSTGRES_USER}}"),
-		"PGPASSWORD": value("${{POSTGRES_PASSWORD}}"), "PGDATABASE": value("${{POSTGRES_DB}}"), "POSTGRES_DB": value("railway"), "POSTGRES_USER": value("postgres"),
+		"PGPASSWORD": value("${{POSTGRES_PASSWORD}}"), "PGDATABASE": value("${{POSTGRES_DB}}"), "POSTGRES_DB": value("railway"), "POSTGRES_USER": value(postgresUser),
 		"POSTGRES_PASSWORD": value(`${{ secret(32, ` + letters + `) }}`), "SSL_CERT_DAYS": value("820"), "RAILWAY_DEPLOYMENT_DRAINING_SECONDS": value("60"),
 		"DATABASE_URL":        value("postgresql://${{PGUSER}}:${{POSTGRES_PASSWORD}}@${{RAILWAY_PRIVATE_DOMAIN}}:${{PGPORT}}/${{PGDATABASE}}"),
 		"DATABASE_PUBLIC_URL": value("postgresql://${{PGUSER}}:${{POSTGRES_PASSWORD}}@${{RAILWAY_TCP_PROXY_DOMAIN}}:${{RAILWAY_TCP_PROXY_PORT}}/${{PGDATABASE}}"),

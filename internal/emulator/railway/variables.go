@@ -292,11 +292,11 @@ func (s *Server) variableObjects(c *caller, e *environmentDoc) []*object {
 	add := func(set map[string]*variable, i *instance) {
 		for _, name := range slices.Sorted(maps.Keys(set)) {
 			v := set[name]
-			var serviceID, svc any
+			var serviceID any
+			of := ""
 			id := e.ID + "/" + name
 			if i != nil {
-				serviceID, id = i.ServiceID, i.ID+"/"+name
-				svc = lazy(func() any { return s.serviceObject(c, s.st.service(i.ServiceID)) })
+				serviceID, of, id = i.ServiceID, i.ServiceID, i.ID+"/"+name
 			}
 			refs := []string{}
 			for _, m := range reference().FindAllString(v.Value, -1) {
@@ -304,8 +304,9 @@ func (s *Server) variableObjects(c *caller, e *environmentDoc) []*object {
 			}
 			out = append(out, &object{"Variable", map[string]any{
 				"id": id, "name": name, "isSealed": v.Sealed, "createdAt": stamp(v.CreatedAt), "updatedAt": stamp(v.CreatedAt), "environmentId": e.ID,
-				"serviceId": serviceID, "service": svc, "pluginId": nil, "references": refs,
+				"serviceId": serviceID, "pluginId": nil, "references": refs,
 				"environment": lazy(func() any { return s.environmentObject(c, e) }),
+				"service":     resolver(func(arguments) (any, error) { return s.serviceOrError(c, of) }),
 			}})
 		}
 	}

@@ -75,12 +75,7 @@ func (s *Server) volumeInstanceObject(c *caller, v *volumeInstance) *object {
 		"isPendingDeletion": false,
 		"volume":            lazy(func() any { return s.volumeObject(c, s.st.volume(v.VolumeID)) }),
 		"environment":       lazy(func() any { return s.environmentObject(c, s.st.environment(v.EnvironmentID)) }),
-		"service": lazy(func() any {
-			if o := s.st.service(v.ServiceID); o != nil {
-				return s.serviceObject(c, o)
-			}
-			return nil
-		}),
+		"service":           resolver(func(arguments) (any, error) { return s.serviceOrError(c, v.ServiceID) }),
 	}}
 }
 
