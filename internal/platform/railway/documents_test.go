@@ -89,6 +89,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"again":      func() { _, _ = p.again(ctx, v, deployment{ID: "d"}, platform.Release{Image: "upload:x"}) },
 		"regions":    func() { _, _ = p.regionNamed(ctx, v, "nowhere") },
 		"domains":    func() { _, _ = p.customDomains(ctx, v) },
+		"one domain": func() { _, _ = p.domainNow(ctx, v, &customDomain{ID: "x"}) },
 		"add domain": func() { p.views["shop"] = v; v.at = time.Now(); _, _ = p.AddDomain(ctx, "shop", "a.example") },
 		"logs":       func() { _, _ = p.linesAround(ctx, v, time.Now(), 1, 1) },
 		"data":       func() { _, _ = p.readData(ctx, l, []neighbour{{ID: "d"}}) },

@@ -148,11 +148,28 @@ func (p *Platform) AddDomain(ctx context.Context, app, name string) (platform.Do
 	return have.domain(), nil
 }
 
+// domainNow asks for one domain, which has Railway look at it. Tokens that are
+// refused this question get what the list says.
+func (p *Platform) domainNow(ctx context.Context, v *view, listed *customDomain) (*customDomain, error) {
+	var data struct {
+		Domain customDomain `json:"customDomain"`
+	}
+	const text = "query($id: String!, $project: String!) { customDomain(id: $id, projectId: $project) {" + domainFields + "} }"
+	err := p.query(ctx, text, map[string]any{"id": listed.ID, "project": v.project.ID}, &data)
+	if refused(err) || missing(err) {
+		return listed, nil
+	}
+	return &data.Domain, p.explain(err, "look at the domain %q", listed.Domain)
+}
+
 // CheckDomain reads how the domain stands, and asks for the certificate again
 // where that failed and may go well now.
 func (p *Platform) CheckDomain(ctx context.Context, app, name string) (platform.Domain, error) {
 	v, d, err := p.ownDomain(ctx, app, name)
 	if err != nil {
+		return platform.Domain{}, err
+	}
+	if d, err = p.domainNow(ctx, v, d); err != nil {
 		return platform.Domain{}, err
 	}
 	if d.Status.Certificate == certificateFailed && d.Status.Retryable {
