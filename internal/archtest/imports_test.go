@@ -10,7 +10,7 @@ var layers = [][]string{
 	{"internal/deploy", "internal/backup", "internal/emulator"},
 	{"internal/platform", "internal/scaffold", "internal/smoke", "internal/sentry", "internal/notify", "internal/postgres"},
 	{"internal/envcheck", "internal/health", "internal/httpx", "internal/execx", "internal/ui", "internal/config"},
-	{"internal/errs", "internal/atomicfile", "templates"},
+	{"internal/errs", "internal/atomicfile", "internal/spectest", "templates"},
 }
 
 // layerOf returns the layer of a package, 0 being the top, and the entry of
@@ -74,7 +74,8 @@ var onlyIn = []struct {
 	{"internal/archtest", nil, "it holds only tests"},
 	{"github.com/superfly/fly-go", []string{"internal/platform/fly"}, "the emulator is written from the API's reference"},
 	{"github.com/stretchr/testify", nil, "tables and the standard library do"},
-	{"testing", []string{"internal/platform/platformtest", "internal/backup/store/storetest"}, "only test suites that others run"},
+	{"internal/spectest", nil, "the schemas are for tests, and on no user's machine"},
+	{"testing", []string{"internal/platform/platformtest", "internal/backup/store/storetest", "internal/spectest"}, "only test suites that others run"},
 }
 
 func importsInTheirPlace(files []file, report reporter) {

@@ -248,6 +248,7 @@ func TestMetadataChangesInPlace(t *testing.T) {
 	if _, list := c.callList("GET", "/v1/apps/shop/machines?metadata.fly_bluegreen_deployment_tag=blue"); len(list) != 0 {
 		t.Errorf("the filter finds %d machines", len(list))
 	}
+	c.healthy("shop", m.ID) // it listens by then
 	ps, err := c.flaps.GetProcesses(c.ctx, "shop", m.ID)
 	if err != nil || len(ps) != 1 || ps[0].ListenSockets[0].Address != "0.0.0.0:3000" {
 		t.Errorf("processes %+v %v", ps, err)
