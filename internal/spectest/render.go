@@ -1,6 +1,10 @@
 package spectest
 
-import "github.com/getkin/kin-openapi/openapi3"
+import (
+	"slices"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
 
 // RenderFile is Render's document, of September 2025.
 const RenderFile = "render.openapi.json"
@@ -40,6 +44,10 @@ func renderEdits(doc *openapi3.T) {
 	body := deploy.Content.Get("application/json").Schema.Value
 	body.WithProperty("deployMode", openapi3.NewStringSchema().WithEnum("build_and_deploy", "deploy_only"))
 	body.WithProperty("artifactId", openapi3.NewStringSchema())
+	// It requires a property that it does not describe and the other form has not.
+	if d := doc.Components.Schemas["postgresDetail"]; d != nil {
+		d.Value.Required = slices.DeleteFunc(d.Value.Required, func(name string) bool { return name == "project" })
+	}
 	// PostgreSQL 18 came after the document.
 	if v := doc.Components.Schemas["postgresVersion"]; v != nil {
 		v.Value.Enum = append(v.Value.Enum, "18")

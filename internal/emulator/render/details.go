@@ -8,22 +8,24 @@ import (
 
 // details are the settings that depend on a service's type.
 type details struct {
-	Runtime, Plan, Region    string
-	DockerCommand            string
-	DockerContext            string
-	DockerfilePath           string
-	BuildCommand             string
-	StartCommand             string
-	PreDeployCommand         string
-	HealthCheckPath          string
-	Schedule, PublishPath    string
-	SubdomainPolicy          string
-	PullRequestPreviews      string
-	NumInstances             int
-	MaxShutdown              int // seconds
-	Autoscaling, Maintenance json.RawMessage
-	Previews, Cache          json.RawMessage
-	Disk                     *disk
+	Runtime, Plan, Region string
+	DockerCommand         string
+	DockerContext         string
+	DockerfilePath        string
+	BuildCommand          string
+	StartCommand          string
+	PreDeployCommand      string
+	HealthCheckPath       string
+	Schedule, PublishPath string
+	SubdomainPolicy       string
+	PullRequestPreviews   string
+	NumInstances          int
+	MaxShutdown           int             // seconds
+	Autoscaling           json.RawMessage `json:",omitempty"`
+	Maintenance           json.RawMessage `json:",omitempty"`
+	Previews              json.RawMessage `json:",omitempty"`
+	Cache                 json.RawMessage `json:",omitempty"`
+	Disk                  *disk
 }
 
 type disk struct {
@@ -103,7 +105,9 @@ func (s *Server) newDetails(typ string, in detailsInput) (details, error) {
 	if in.NumInstances != nil {
 		d.NumInstances = *in.NumInstances
 	}
-	d.Autoscaling = in.Autoscaling
+	if given(in.Autoscaling) {
+		d.Autoscaling = in.Autoscaling
+	}
 	if in.Disk != nil {
 		d.Disk = in.Disk
 		d.Disk.ID = s.id("dsk")
@@ -153,7 +157,7 @@ func (d *details) change(in detailsInput) error {
 		}
 	}
 	for to, from := range map[*json.RawMessage]json.RawMessage{&d.Maintenance: in.Maintenance, &d.Previews: in.Previews, &d.Cache: in.Cache} {
-		if from != nil {
+		if given(from) {
 			*to = from
 		}
 	}
@@ -162,6 +166,9 @@ func (d *details) change(in detailsInput) error {
 	}
 	return d.valid()
 }
+
+// given reports whether a part of a request is there and not null.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 func (d *details) valid() error {
 	switch {

@@ -148,7 +148,7 @@ func start(t *testing.T, change ...func(*render.Options)) *fixture {
 // serve makes an API for a world that is there.
 func serve(t *testing.T, w *world.World, change ...func(*render.Options)) *fixture {
 	t.Helper()
-	opts := render.Options{World: w, ValidTokens: []string{key}, CheckInterval: 20 * time.Millisecond, Settle: 20 * time.Millisecond, Drain: 50 * time.Millisecond, DeployTimeout: 20 * time.Second}
+	opts := render.Options{World: w, ValidTokens: []string{key}, CheckInterval: 20 * time.Millisecond, Settle: 250 * time.Millisecond, Drain: 50 * time.Millisecond, DeployTimeout: 20 * time.Second}
 	for _, c := range change {
 		c(&opts)
 	}

@@ -163,7 +163,7 @@ func (s *Server) changePostgres(p *postgres, in postgresInput) error {
 	if in.Parameters != nil {
 		p.Parameters = in.Parameters
 	}
-	if in.Replicas != nil {
+	if given(in.Replicas) {
 		var list []replica
 		if err := json.Unmarshal(in.Replicas, &list); err != nil {
 			return bad("invalid readReplicas")

@@ -103,20 +103,28 @@ func (s *Server) healthy(ctx context.Context, v *service, r *run, list []*instan
 			return nil
 		}
 		// Without a port, staying up is all that can be seen.
+		before := endsOf(list)
 		select {
 		case <-time.After(s.opts.Settle):
 		case <-bounded.Done():
 			continue
 		}
-		steady := true
+		steady := endsOf(list) == before
 		for _, in := range list {
-			snap := in.m.Snapshot()
-			steady = steady && ready(snap) && s.w.Now().Sub(started(snap)) >= s.opts.Settle/2
+			steady = steady && ready(in.m.Snapshot())
 		}
 		if steady {
 			return nil
 		}
 	}
+}
+
+func endsOf(list []*instance) int {
+	n := 0
+	for _, in := range list {
+		n += ends(in.m.Snapshot())
+	}
+	return n
 }
 
 // ready: the process runs and all checks pass.
@@ -127,15 +135,6 @@ func ready(snap world.Snapshot) bool {
 		}
 	}
 	return snap.State == world.Started
-}
-
-func started(snap world.Snapshot) time.Time {
-	for _, e := range snap.Events {
-		if e.Type == "start" {
-			return e.Time
-		}
-	}
-	return time.Time{}
 }
 
 // hopeless reports an instance that will not come up.

@@ -62,7 +62,7 @@ type Options struct {
 	// for the requests that have reached it; 0 means 200 ms (the real platform
 	// takes 60 s), a negative value none.
 	Drain time.Duration
-	// Settle is how long an instance without a port must run before it counts as up; 0 means 300 ms.
+	// Settle is how long an instance without a port must run before it counts as up; 0 means 1 s.
 	Settle time.Duration
 	// BuildTime is how long the build of a repository's commit takes.
 	BuildTime time.Duration
@@ -123,7 +123,7 @@ func defaults(o *Options) {
 		o.Owners = []Owner{{ID: "tea-1", Name: "Emulator", Email: o.Email, Type: "team"}}
 	}
 	for p, v := range map[*time.Duration]time.Duration{
-		&o.DeployTimeout: 15 * time.Minute, &o.CheckInterval: 5 * time.Second, &o.Settle: 300 * time.Millisecond, &o.Drain: 200 * time.Millisecond, &o.RecoveryGap: 10 * time.Minute,
+		&o.DeployTimeout: 15 * time.Minute, &o.CheckInterval: 5 * time.Second, &o.Settle: time.Second, &o.Drain: 200 * time.Millisecond, &o.RecoveryGap: 10 * time.Minute,
 	} {
 		if *p == 0 {
 			*p = v

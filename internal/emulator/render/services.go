@@ -162,7 +162,7 @@ func (v *service) change(in serviceInput) error {
 			*to = *from
 		}
 	}
-	if in.BuildFilter != nil {
+	if given(in.BuildFilter) {
 		v.BuildFilter = in.BuildFilter
 	}
 	if in.Image != nil {

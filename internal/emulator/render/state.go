@@ -109,8 +109,8 @@ type service struct {
 	AutoDeployTrigger    string // commit, checksPass, off
 	Repo, Branch         string
 	RootDir              string
-	BuildFilter          json.RawMessage
-	ImagePath            string // fully qualified; empty for a repository
+	BuildFilter          json.RawMessage `json:",omitempty"`
+	ImagePath            string          // fully qualified; empty for a repository
 	CredentialID         string
 	Suspended            bool
 	Details              details
