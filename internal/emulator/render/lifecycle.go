@@ -196,7 +196,7 @@ func (s *Server) identity(v *service, r *run, id string) map[string]string {
 		out["RENDER_GIT_COMMIT"], out["RENDER_GIT_BRANCH"], out["RENDER_GIT_REPO_SLUG"] = r.Commit.ID, v.Branch, repoSlug(v.Repo)
 	}
 	if r.Image != nil {
-		out[ImageVariable] = r.Image.Ref + "@" + r.Image.Sha
+		out[ImageVariable] = s.w.Images.Describe(r.Image.Ref)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -145,4 +146,41 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := rec.Result()
 	resp.Request = r
 	return resp, nil
+}
+
+// Describe is a reference for people and stand-ins: with a tag of the image also when
+// it was asked for by digest alone, and with the digest. A reference that is not there
+// comes back as it is.
+func (im *Images) Describe(ref string) string {
+	img, ok := im.Resolve(ref)
+	if !ok {
+		return ref
+	}
+	if img.Tag == "" {
+		img.Tag = im.tagOf(ref, img.Digest)
+	}
+	return img.Ref()
+}
+
+// tagOf is a tag that names the digest; "" when there is none.
+func (im *Images) tagOf(ref, digest string) string {
+	_, repo, _, err := im.split(ref)
+	if err != nil {
+		return ""
+	}
+	rec := httptest.NewRecorder()
+	im.handler.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v2/"+repo+"/tags/list", nil))
+	var list struct {
+		Tags []string `json:"tags"`
+	}
+	if json.Unmarshal(rec.Body.Bytes(), &list) != nil {
+		return ""
+	}
+	base, _, _ := strings.Cut(ref, "@")
+	for _, tag := range list.Tags {
+		if img, ok := im.Resolve(base + ":" + tag); ok && img.Digest == digest {
+			return tag
+		}
+	}
+	return ""
 }
