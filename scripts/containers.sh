@@ -2,6 +2,7 @@
 # Builds the images of the examples and runs them as a platform does: the tests in
 # examples/containers_test.go. Brings what they need and removes what it started.
 #   containers.sh [PATTERN]   PATTERN is of go test -run
+# And deploys to the engine: the tests of the compose adapter.
 #
 # Docker: the engine that answers, or else one of its own from docker-up.sh of the
 # reference folder. Base images: the official ones, or else that folder's stand-ins.
@@ -86,4 +87,4 @@ base_images() {
 find_docker
 base_images
 export OPSCTL_CONTAINERS=1 OPSCTL_CONTAINERS_ID=$id
-go test ./examples -count=1 -run "${1:-Containers}" -v -timeout 15m
+go test ./examples ./internal/platform/compose -p 1 -count=1 -run "${1:-Containers}" -v -timeout 15m

@@ -65,10 +65,8 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 		return nil, err
 	}
 	state := &platform.State{App: app}
-	publish := ""
-	if now.front != nil {
-		publish = now.front.Config.Labels[labelPublish]
-	} else if publish, err = p.published(app); err != nil {
+	publish, err := p.publishedNow(app, now.front)
+	if err != nil {
 		return nil, err
 	}
 	state.URL = p.address(publish)
@@ -191,7 +189,7 @@ func (p *Platform) Remove(ctx context.Context, app string, report platform.Repor
 	if err := p.ensureFront(ctx, app, now.front, report); err != nil {
 		return err
 	}
-	if _, err := p.steer(ctx, app, front.Config{Targets: []front.Target{}}); err != nil {
+	if err := p.steer(ctx, app, front.Config{Targets: []front.Target{}}); err != nil {
 		return err
 	}
 	if err := p.drain(ctx, app, names, report); err != nil {

@@ -44,8 +44,9 @@ type Options struct {
 	// Service is the app's service in it; "" finds it.
 	Service string
 	// Publish is the address host:port at which the app is reached; "" is what the
-	// compose file publishes, or else DefaultPublish.
+	// compose file publishes, or else Port of this machine alone, or DefaultPublish.
 	Publish string
+	Port    int
 	// PoolerImage is the image that has the program pgbouncer; "" is DefaultPooler.
 	PoolerImage string
 	// Pool limits the pooler; zero fields are 100 connections, 30 s and 5 minutes.

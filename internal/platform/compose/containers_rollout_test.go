@@ -152,7 +152,7 @@ func TestContainersKilledAnywhere(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
 	p := r.client(t, publish, nil)
-	for i := range 6 {
+	for i := range 4 {
 		commands := 1 + random.Int64N(45)
 		killed := r.dying(t, publish, commands)
 		err := killed.CreateApp(t.Context(), platform.AppSpec{Name: app})

@@ -128,21 +128,25 @@ func (r *rig) docker(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// clear removes everything of the app.
+// clear removes everything of the app, unless it is a real one of that name.
 func (r *rig) clear(t *testing.T) {
 	t.Helper()
-	for _, label := range []string{"com.docker.compose.project=" + app, "opsctl.app=" + app} {
-		for _, kind := range []struct{ list, remove []string }{
-			{[]string{"ps", "--all", "--quiet"}, []string{"rm", "--force", "--volumes"}},
-			{[]string{"network", "ls", "--quiet"}, []string{"network", "rm"}},
-			{[]string{"volume", "ls", "--quiet"}, []string{"volume", "rm"}},
-		} {
-			if left := strings.Fields(r.docker(t, append(kind.list, "--filter", "label="+label)...)); len(left) > 0 {
-				r.docker(t, append(kind.remove, left...)...)
-			}
+	const label = "label=opsctl.app=" + app
+	for release := range strings.SplitSeq(r.docker(t, "ps", "--all", "--filter", label, "--filter", "label=opsctl.release", "--format", `{{.Label "opsctl.release"}}`), "\n") {
+		if release != "" && !strings.Contains(release, "localhost/opsctl-test/") && !strings.Contains(release, "/shop:v1@") {
+			t.Fatalf("an app called %s is on this engine, and it is none of the tests': %s", app, release)
 		}
 	}
-	for _, tag := range strings.Fields(r.docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "localhost/opsctl/"+app)) {
+	for _, kind := range []struct{ list, remove []string }{
+		{[]string{"ps", "--all", "--quiet"}, []string{"rm", "--force", "--volumes"}},
+		{[]string{"network", "ls", "--quiet"}, []string{"network", "rm"}},
+		{[]string{"volume", "ls", "--quiet"}, []string{"volume", "rm"}},
+	} {
+		if left := strings.Fields(r.docker(t, append(kind.list, "--filter", label)...)); len(left) > 0 {
+			r.docker(t, append(kind.remove, left...)...)
+		}
+	}
+	for tag := range strings.FieldsSeq(r.docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}", "localhost/opsctl/"+app)) {
 		r.docker(t, "rmi", tag)
 	}
 }

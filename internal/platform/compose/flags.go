@@ -208,6 +208,7 @@ func readVolume(project, key string, v types.VolumeConfig) volume {
 	}
 	l.text("--label", composeProject+"="+project)
 	l.text("--label", composeVolume+"="+key)
+	l.text("--label", labelApp+"="+project)
 	return volume{name: v.Name, flags: l, other: bool(v.External)}
 }
 

@@ -30,7 +30,18 @@ func (p *Platform) published(app string) (string, error) {
 	if file != nil && file.publish != "" {
 		return file.publish, nil
 	}
+	if p.o.Port > 0 {
+		return fmt.Sprintf("127.0.0.1:%d", p.o.Port), nil
+	}
 	return DefaultPublish, nil
+}
+
+// publishedNow is where the front that there is listens; without one, where it will.
+func (p *Platform) publishedNow(app string, have *container) (string, error) {
+	if have != nil {
+		return have.Config.Labels[labelPublish], nil
+	}
+	return p.published(app)
 }
 
 // address is a URL for people: of an engine elsewhere, with that machine's name.
@@ -105,17 +116,13 @@ func (p *Platform) logFlags(ctx context.Context) []string {
 }
 
 // steer tells the front where to send requests, and what else to check.
-func (p *Platform) steer(ctx context.Context, app string, c front.Config) (front.Status, error) {
-	var s front.Status
+func (p *Platform) steer(ctx context.Context, app string, c front.Config) error {
 	raw, err := json.Marshal(c)
 	if err != nil {
-		return s, err
+		return err
 	}
-	out, err := p.ofProxy(ctx, app, string(raw), "set")
-	if err != nil {
-		return s, explain(err, "tell the front of %q where the app is", app)
-	}
-	return s, json.Unmarshal(out, &s)
+	_, err = p.ofProxy(ctx, app, string(raw), "set")
+	return explain(err, "tell the front of %q where the app is", app)
 }
 
 // drain waits until nothing is under way to containers, for a bounded time.

@@ -124,15 +124,14 @@ func (p *Platform) stream(ctx context.Context, name string, args []string, line 
 	}()
 	var other []string // what is no log line: the command's own words
 	failed := readLines(in, func(text string) error {
-		at, message, ok := strings.Cut(text, " ")
-		when, err := time.Parse(time.RFC3339Nano, at)
-		if err != nil || !ok && at == "" {
-			if len(other) < 5 {
-				other = append(other, text)
-			}
-			return nil
+		at, message, _ := strings.Cut(text, " ")
+		if when, err := time.Parse(time.RFC3339Nano, at); err == nil {
+			return line(platform.LogLine{Time: when.UTC(), Instance: name, Message: message})
 		}
-		return line(platform.LogLine{Time: when.UTC(), Instance: name, Message: message})
+		if len(other) < 5 {
+			other = append(other, text)
+		}
+		return nil
 	})
 	stop()
 	err = <-ended
@@ -154,16 +153,18 @@ func readLines(in io.Reader, line func(string) error) error {
 		if room := maxLogLine - len(text); room > 0 {
 			text = append(text, part[:min(len(part), room)]...)
 		}
+		end := errors.Is(err, io.EOF)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err != nil && len(text) == 0:
-			return nil // the end; also of a pipe that is closed
+		case err != nil && !end:
+			return err
+		case len(text) > 0:
+			if e := line(strings.TrimSuffix(string(text), "\n")); e != nil {
+				return e
+			}
 		}
-		if e := line(strings.TrimSuffix(string(text), "\n")); e != nil {
-			return e
-		}
-		if text = text[:0]; err != nil {
+		if text = text[:0]; end {
 			return nil
 		}
 	}

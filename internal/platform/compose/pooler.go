@@ -30,14 +30,12 @@ func (p *Platform) ensurePooler(ctx context.Context, spec platform.DatabaseSpec,
 	if err != nil {
 		return "", errs.New(errs.Usage, "the database's address in the compose file is no URL")
 	}
-	pooler, host, port := (*service)(nil), poolerService, poolerPort
+	var pooler *service
+	port := poolerPort
 	if f != nil && f.pooler != nil {
-		pooler, host = f.pooler, f.pooler.name
-		port = f.poolerPort()
-	} else {
-		if pooler, err = p.ownPooler(spec, to); err != nil {
-			return "", err
-		}
+		pooler, port = f.pooler, f.poolerPort()
+	} else if pooler, err = p.ownPooler(spec, to); err != nil {
+		return "", err
 	}
 	if err := p.ensureImage(ctx, pooler.image, report); err != nil {
 		if ctx.Err() != nil {
@@ -51,11 +49,11 @@ func (p *Platform) ensurePooler(ctx context.Context, spec platform.DatabaseSpec,
 		return "", err
 	}
 	// pg_isready speaks the same protocol to a pooler.
-	if err := p.awaitService(ctx, c.name(), server, "pg_isready", "--host="+host, "--port="+strconv.Itoa(port)); err != nil {
+	if err := p.awaitService(ctx, c.name(), server, "pg_isready", "--host="+pooler.name, "--port="+strconv.Itoa(port)); err != nil {
 		return "", err
 	}
 	pooled := *to
-	pooled.Host = net.JoinHostPort(host, strconv.Itoa(port))
+	pooled.Host = net.JoinHostPort(pooler.name, strconv.Itoa(port))
 	return pooled.String(), nil
 }
 

@@ -137,7 +137,7 @@ func ownPostgres(app string, version int, s *managedService) *service {
 
 // readVolumeName is a named volume of the app, by Compose's names.
 func readVolumeName(app, key string) volume {
-	return volume{name: app + "_" + key, flags: []string{"--label", composeProject + "=" + app, "--label", composeVolume + "=" + key}}
+	return volume{name: app + "_" + key, flags: []string{"--label", composeProject + "=" + app, "--label", composeVolume + "=" + key, "--label", labelApp + "=" + app}}
 }
 
 func postgresURL(user, password, host string, port int, name string) string {

@@ -136,7 +136,7 @@ func (r *rollout) bring(ctx context.Context, have []container, n int) (err error
 		}
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
-		_, steered := r.steer(cleanup, r.app, front.Config{Targets: r.targets})
+		steered := r.steer(cleanup, r.app, front.Config{Targets: r.targets})
 		err = errors.Join(err, steered, r.remove(cleanup, made...))
 	}()
 	for range n {
@@ -156,7 +156,7 @@ func (r *rollout) bring(ctx context.Context, have []container, n int) (err error
 	for _, c := range fresh {
 		candidates = append(candidates, target(c))
 	}
-	if _, err := r.steer(ctx, r.app, front.Config{Targets: r.targets, Candidates: candidates}); err != nil {
+	if err := r.steer(ctx, r.app, front.Config{Targets: r.targets, Candidates: candidates}); err != nil {
 		return err
 	}
 	if err := r.await(ctx, names(fresh)); err != nil {
@@ -170,7 +170,7 @@ func (r *rollout) serve(ctx context.Context, targets []front.Target) error {
 	if targets == nil {
 		targets = []front.Target{}
 	}
-	if _, err := r.steer(ctx, r.app, front.Config{Targets: targets}); err != nil {
+	if err := r.steer(ctx, r.app, front.Config{Targets: targets}); err != nil {
 		return err
 	}
 	r.targets = targets
@@ -187,11 +187,7 @@ func (r *rollout) start(ctx context.Context) (string, error) {
 	for slices.Contains(r.numbers, number) {
 		number++
 	}
-	env := map[string]string{}
-	for k, v := range r.want.Env {
-		env[k] = v
-	}
-	s, err := r.appSpec(ctx, r.app, r.want, env, r.secrets)
+	s, err := r.appSpec(ctx, r.app, r.want, r.want.Env, r.secrets)
 	if err != nil {
 		return "", err
 	}

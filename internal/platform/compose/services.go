@@ -40,15 +40,6 @@ func parseManaged(text string) (managed, error) {
 	return m, nil
 }
 
-// managed reads what there is.
-func (p *Platform) managed(ctx context.Context, app string) (managed, error) {
-	d, err := p.dump(ctx, app)
-	if err != nil {
-		return managed{}, err
-	}
-	return parseManaged(d.Files[servicesFile])
-}
-
 // manage rewrites what there is.
 func (p *Platform) manage(ctx context.Context, app string, edit func(*managed) error) (managed, error) {
 	var m managed

@@ -62,8 +62,8 @@ func (b *balancer) try(r *http.Request, target Target, body io.ReadCloser) (*htt
 
 // unreached tells whether an error came before anything was sent.
 func unreached(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // countedBody ends the request with the answer's last byte.

@@ -83,8 +83,7 @@ func probe(ctx context.Context, client *http.Client, t Target) (string, error) {
 	req.Host = "localhost" // what apps that check the host let pass
 	resp, err := client.Do(req)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
 			return "", fmt.Errorf("GET %s: %w", t.Health, op)
 		}
 		return "", err
