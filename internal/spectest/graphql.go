@@ -37,11 +37,11 @@ type GraphQL struct {
 }
 
 // NewGraphQL makes a validator from a file of the reference, such as
-// RailwayFile, that reports through t. It fails the test on a schema that
+// RailwayFile, that reports through tb. It fails the test on a schema that
 // does not load.
-func NewGraphQL(t testing.TB, file string) *GraphQL {
-	t.Helper()
-	v := &GraphQL{t: t, seen: map[string]int{}}
+func NewGraphQL(tb testing.TB, file string) *GraphQL {
+	tb.Helper()
+	v := &GraphQL{t: tb, seen: map[string]int{}}
 	if !Have(file) {
 		return v
 	}
@@ -51,7 +51,7 @@ func NewGraphQL(t testing.TB, file string) *GraphQL {
 	if v.schema = loadedGraphQL.byPath[path]; v.schema == nil {
 		s, err := LoadGraphQL(path)
 		if err != nil {
-			t.Fatalf("schema %s: %v", file, err)
+			tb.Fatalf("schema %s: %v", file, err)
 		}
 		loadedGraphQL.byPath[path], v.schema = s, s
 	}
@@ -229,7 +229,7 @@ func (g graphQLTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		// A connection that broke: the caller meets the same error.
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(answer), errorReader{err}))
-		return resp, nil
+		return resp, nil //nolint:nilerr // it is in the body
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
 	if op != nil {

@@ -30,7 +30,7 @@ func (s *Server) deployInstance(c *caller) func(args arguments) (*deployment, er
 		if !i.deployable() {
 			return nil, fail("Service has no source to deploy")
 		}
-		return s.deploy(i, "deploy"), nil
+		return s.deploy(i), nil
 	}
 }
 

@@ -113,9 +113,7 @@ func TestErrorsAndForms(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	r := start(t, func(o *railway.Options) { o.RateLimit = 3 })
-	_ = now
 	for n := range 5 {
 		status, header, _ := r.post("/graphql/v2", "application/json", []byte(`{"query":"{ me { id } }"}`))
 		want := http.StatusOK

@@ -208,7 +208,7 @@ func checkEntry(h *tar.Header) error {
 	case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir:
 		return fmt.Errorf("%s is neither a file nor a directory", h.Name)
 	}
-	for _, part := range strings.Split(clean, "/") {
+	for part := range strings.SplitSeq(clean, "/") {
 		if part == ".git" || part == "node_modules" {
 			return fmt.Errorf("the archive contains %s", h.Name)
 		}

@@ -4,10 +4,9 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,9 +57,7 @@ func (s *site) template(code string, change func(string) string, extra m) {
 		data = []byte(change(string(data)))
 	}
 	in := m{"templateId": dig(tpl, "id"), "serializedConfig": json.RawMessage(data), "projectId": s.project, "environmentId": s.env}
-	for k, v := range extra {
-		in[k] = v
-	}
+	maps.Copy(in, extra)
 	s.workflow(s.text("templateDeployV2.workflowId", `mutation($i: TemplateDeployV2Input!) { templateDeployV2(input: $i) { projectId workflowId } }`, m{"i": in}))
 }
 
@@ -292,14 +289,9 @@ func TestRedisTemplate(t *testing.T) {
 // variables, history.
 func TestSnapshot(t *testing.T) {
 	needsPostgres(t)
-	dir, err := os.MkdirTemp("", "opsctl-railway-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	opts := worldOptions(t)
-	opts.Dir = filepath.Join(dir, "state")
-	make := func() *world.World {
+	opts.Dir = t.TempDir()
+	build := func() *world.World {
 		w, err := world.New(opts)
 		if err != nil {
 			t.Fatal(err)
@@ -312,7 +304,7 @@ func TestSnapshot(t *testing.T) {
 		return w
 	}
 	change := func(o *railway.Options) { o.Port = func() int { return 4280 } }
-	s := over(t, make(), change).site()
+	s := over(t, build(), change).site()
 	s.template("postgres", nil, nil)
 	pg := s.named("Postgres")
 	s.set(m{"DATABASE_URL": "${{Postgres.DATABASE_URL}}"}, m{"skipDeploys": true})
@@ -342,7 +334,7 @@ func TestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	w := make()
+	w := build()
 	if err := w.Restore(worldDoc); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package railway_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -82,9 +83,7 @@ const upsert = `mutation($i: VariableCollectionUpsertInput!) { variableCollectio
 func (s *site) set(vars m, extra m) {
 	s.t.Helper()
 	in := m{"projectId": s.project, "environmentId": s.env, "serviceId": s.service, "variables": vars}
-	for k, v := range extra {
-		in[k] = v
-	}
+	maps.Copy(in, extra)
 	s.must("variableCollectionUpsert", upsert, m{"i": in})
 }
 
@@ -128,9 +127,7 @@ func TestRollbackRestoresImageVariablesAndSettings(t *testing.T) {
 func (s *site) list(more m) []string {
 	s.t.Helper()
 	in := m{"projectId": s.project, "environmentId": s.env, "serviceId": s.service}
-	for k, v := range more {
-		in[k] = v
-	}
+	maps.Copy(in, more)
 	var out []string
 	var after any
 	for {

@@ -32,8 +32,8 @@ func (d *deployment) unfinished() bool {
 }
 
 // deploy makes a deployment of what the instance is configured for. Callers hold s.mu.
-func (s *Server) deploy(i *instance, reason string) *deployment {
-	d := s.newDeployment(i, reason)
+func (s *Server) deploy(i *instance) *deployment {
+	d := s.newDeployment(i, "deploy")
 	d.Settings, d.Kept = i.Settings, cloneVariables(i.Variables)
 	d.Image = i.Settings.Image
 	if d.Image == "" {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -374,4 +375,4 @@ func (s *Server) removeNetworking(i *instance) {
 }
 
 // hostPort joins an address.
-func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
+func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

@@ -129,7 +129,7 @@ func (s *Server) copyEnvironment(from string, to *environmentDoc, skipDeploys bo
 			s.w.Logf("railway: copy %s into %s: %v", s.serviceName(i.ServiceID), to.Name, err)
 		}
 		if !skipDeploys && i.deployable() {
-			s.deploy(i, "deploy")
+			s.deploy(i)
 		}
 	}
 }

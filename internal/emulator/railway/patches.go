@@ -153,7 +153,7 @@ func (s *Server) commit(e *environmentDoc, p *patch, args arguments) (any, error
 	if !args.flag("skipDeploys") {
 		for _, i := range affected {
 			if i.deployable() {
-				d := s.deploy(i, "deploy")
+				d := s.deploy(i)
 				d.PatchID, d.Message = p.ID, p.Message
 			}
 		}

@@ -29,7 +29,7 @@ func (s *Server) enablePITR(c *caller, enable bool) resolver {
 			defer s.mu.Unlock()
 			if !enable {
 				maps.DeleteFunc(i.Variables, func(name string, _ *variable) bool { return strings.HasPrefix(name, "WAL_ARCHIVE_") })
-				s.deploy(i, "deploy")
+				s.deploy(i)
 				return nil
 			}
 			overlay := &templateService{Name: "Postgres", ClusterRole: "root", Variables: archiveVariables()}
@@ -114,7 +114,7 @@ func (s *Server) fork(ctx context.Context, src *instance, v *volumeInstance, db 
 	if _, err := s.newProxy(i, 5432); err != nil {
 		return err
 	}
-	s.deploy(i, "deploy")
+	s.deploy(i)
 	s.touch()
 	return nil
 }

@@ -136,11 +136,7 @@ func (s *Server) Close() error {
 
 // background runs f until it returns; Close waits for it.
 func (s *Server) background(f func(ctx context.Context)) {
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
-		f(s.ctx)
-	}()
+	s.work.Go(func() { f(s.ctx) })
 }
 
 // touch wakes everyone who waits for a change. Callers hold s.mu.

@@ -114,7 +114,7 @@ func (s *Server) createService(c *caller) resolver {
 				s.setVariable(i.Variables, name, value)
 			}
 			if i.deployable() {
-				s.deploy(i, "deploy") // a service with a source is deployed at once
+				s.deploy(i) // a service with a source is deployed at once
 			}
 		}
 		s.touch()
@@ -218,7 +218,7 @@ func (s *Server) connectService(c *caller) resolver {
 			(&source{Image: in.Image, Repo: in.Repo}).apply(&i.Settings)
 			i.Settings.Branch = in.Branch
 			if i.deployable() {
-				s.deploy(i, "deploy")
+				s.deploy(i)
 			}
 		}
 		s.touch()

@@ -32,6 +32,7 @@ type message struct {
 
 // socket is one client's connection.
 type socket struct {
+	ctx  context.Context // the connection's: a write whose context ends takes the connection with it
 	s    *Server
 	c    *caller
 	conn *websocket.Conn
@@ -63,8 +64,8 @@ func (s *Server) websocket(rw http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	k := &socket{s: s, c: c, conn: conn, subs: map[string]context.CancelFunc{}}
-	if code, reason := k.talk(ctx); code != 0 {
+	k := &socket{ctx: ctx, s: s, c: c, conn: conn, subs: map[string]context.CancelFunc{}}
+	if code, reason := k.talk(); code != 0 {
 		_ = conn.Close(code, reason)
 	}
 }
@@ -81,8 +82,8 @@ func (s *Server) DropSockets() int {
 }
 
 // talk reads the client's messages until one is an error or the connection ends.
-func (k *socket) talk(ctx context.Context) (websocket.StatusCode, string) {
-	started := false
+func (k *socket) talk() (websocket.StatusCode, string) {
+	started, ctx := false, k.ctx
 	for {
 		rctx, cancel := ctx, context.CancelFunc(func() {})
 		if !started {
@@ -109,15 +110,15 @@ func (k *socket) talk(ctx context.Context) (websocket.StatusCode, string) {
 				return 4403, "Forbidden"
 			}
 			started = true
-			k.send(ctx, message{Type: "connection_ack"})
+			k.send(message{Type: "connection_ack"})
 		case "ping":
-			k.send(ctx, message{Type: "pong", Payload: m.Payload})
+			k.send(message{Type: "pong", Payload: m.Payload})
 		case "pong":
 		case "subscribe":
 			if !started {
 				return closeUnauthorized, "Unauthorized"
 			}
-			if !k.subscribe(ctx, m) {
+			if !k.subscribe(m) {
 				return closeDuplicate, "Subscriber for " + m.ID + " already exists"
 			}
 		case "complete":
@@ -128,20 +129,20 @@ func (k *socket) talk(ctx context.Context) (websocket.StatusCode, string) {
 	}
 }
 
-func (k *socket) send(ctx context.Context, m message) {
+func (k *socket) send(m message) {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return
 	}
 	k.write.Lock()
 	defer k.write.Unlock()
-	_ = k.conn.Write(ctx, websocket.MessageText, data) // the reader meets the end of the connection
+	_ = k.conn.Write(k.ctx, websocket.MessageText, data) // the reader meets the end of the connection
 }
 
-func (k *socket) payload(ctx context.Context, id, typ string, v any) {
+func (k *socket) payload(id, typ string, v any) {
 	data, err := json.Marshal(v)
 	if err == nil {
-		k.send(ctx, message{ID: id, Type: typ, Payload: data})
+		k.send(message{ID: id, Type: typ, Payload: data})
 	}
 }
 
@@ -155,18 +156,18 @@ func (k *socket) end(id string) {
 }
 
 // subscribe starts an operation; it reports false when its id is taken.
-func (k *socket) subscribe(ctx context.Context, m message) bool {
+func (k *socket) subscribe(m message) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if m.ID == "" || k.subs[m.ID] != nil {
 		return false
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(k.ctx)
 	k.subs[m.ID] = cancel
 	k.s.background(func(context.Context) {
 		defer k.end(m.ID)
 		if k.operate(ctx, m) && ctx.Err() == nil {
-			k.send(ctx, message{ID: m.ID, Type: "complete"})
+			k.send(message{ID: m.ID, Type: "complete"})
 		}
 	})
 	return true
@@ -181,7 +182,7 @@ func (k *socket) operate(ctx context.Context, m message) bool {
 		x, err = k.s.prepare(in)
 	}
 	if err != nil {
-		k.payload(ctx, m.ID, "error", []any{k.s.errorDoc(err.Error(), codeValidation, nil)})
+		k.payload(m.ID, "error", []any{k.s.errorDoc(err.Error(), codeValidation, nil)})
 		return false
 	}
 	if x.op.Operation != ast.Subscription {
@@ -192,16 +193,16 @@ func (k *socket) operate(ctx context.Context, m message) bool {
 		k.s.mu.Lock()
 		out, err := x.run(root)
 		k.s.mu.Unlock()
-		return k.next(ctx, m.ID, out, err)
+		return k.next(m.ID, out, err)
 	}
 	field, ok := singleField(x.op.SelectionSet)
 	if !ok {
-		k.payload(ctx, m.ID, "error", []any{k.s.errorDoc("A subscription must select one field", codeValidation, nil)})
+		k.payload(m.ID, "error", []any{k.s.errorDoc("A subscription must select one field", codeValidation, nil)})
 		return false
 	}
 	src, err := k.s.subscription(k.c, x, field)
 	if err != nil {
-		k.payload(ctx, m.ID, "error", []any{k.s.errorDoc(err.Error(), codeInternal, []any{field.Alias})})
+		k.payload(m.ID, "error", []any{k.s.errorDoc(err.Error(), codeInternal, []any{field.Alias})})
 		return false
 	}
 	return k.stream(ctx, m.ID, x, field, src)
@@ -215,12 +216,12 @@ func singleField(sel ast.SelectionSet) (*ast.Field, bool) {
 	return f, ok
 }
 
-func (k *socket) next(ctx context.Context, id string, out answer, err error) bool {
+func (k *socket) next(id string, out answer, err error) bool {
 	if err != nil {
-		k.payload(ctx, id, "error", []any{k.s.errorDoc(err.Error(), codeValidation, nil)})
+		k.payload(id, "error", []any{k.s.errorDoc(err.Error(), codeValidation, nil)})
 		return false
 	}
-	k.payload(ctx, id, "next", out)
+	k.payload(id, "next", out)
 	return true
 }
 
@@ -243,7 +244,7 @@ func (k *socket) stream(ctx context.Context, id string, x *execution, field *ast
 			out, err = x.run(&object{"Subscription", map[string]any{field.Name: v}})
 		}
 		s.mu.Unlock()
-		if v != nil && !k.next(ctx, id, out, err) {
+		if v != nil && !k.next(id, out, err) {
 			return false
 		}
 		if over {

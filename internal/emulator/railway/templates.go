@@ -240,7 +240,7 @@ func (s *Server) compose(e *environmentDoc, p *projectDoc, root *instance, templ
 	}
 	for _, i := range affected {
 		if slices.Contains(fresh, i) || i == root {
-			s.deploy(i, "deploy")
+			s.deploy(i)
 		}
 	}
 	s.touch()

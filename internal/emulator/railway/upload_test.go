@@ -20,8 +20,8 @@ func archive(t *testing.T, files ...string) []byte {
 	tw := tar.NewWriter(zw)
 	for i := 0; i < len(files); i += 2 {
 		h := &tar.Header{Name: files[i], Mode: 0o644, Size: int64(len(files[i+1])), Typeflag: tar.TypeReg}
-		if strings.HasSuffix(files[i], "@") {
-			h.Name, h.Typeflag, h.Linkname, h.Size = strings.TrimSuffix(files[i], "@"), tar.TypeSymlink, files[i+1], 0
+		if name, link := strings.CutSuffix(files[i], "@"); link {
+			h.Name, h.Typeflag, h.Linkname, h.Size = name, tar.TypeSymlink, files[i+1], 0
 		}
 		if err := tw.WriteHeader(h); err != nil {
 			t.Fatal(err)

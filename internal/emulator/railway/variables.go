@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -39,8 +40,8 @@ func (s *Server) provided(i *instance) map[string]string {
 		out["RAILWAY_PUBLIC_DOMAIN"], out["RAILWAY_STATIC_URL"] = d, d
 	}
 	if px := find(s.st.Proxies, func(x *tcpProxy) bool { return x.ServiceID == i.ServiceID && x.EnvironmentID == i.EnvironmentID }); px != nil {
-		out["RAILWAY_TCP_PROXY_DOMAIN"], out["RAILWAY_TCP_PROXY_PORT"] = px.Domain, fmt.Sprint(px.Port)
-		out["RAILWAY_TCP_APPLICATION_PORT"] = fmt.Sprint(px.ApplicationPort)
+		out["RAILWAY_TCP_PROXY_DOMAIN"], out["RAILWAY_TCP_PROXY_PORT"] = px.Domain, strconv.Itoa(px.Port)
+		out["RAILWAY_TCP_APPLICATION_PORT"] = strconv.Itoa(px.ApplicationPort)
 	}
 	for _, v := range s.st.volumesOf(i.ServiceID, i.EnvironmentID) {
 		out["RAILWAY_VOLUME_ID"], out["RAILWAY_VOLUME_NAME"], out["RAILWAY_VOLUME_MOUNT_PATH"] = v.VolumeID, s.st.volume(v.VolumeID).Name, v.MountPath
@@ -260,7 +261,7 @@ func (s *Server) variablesChanged(environmentID string, i *instance, skip bool) 
 	}
 	for _, o := range concerned {
 		if s.everDeployed(o) && o.deployable() {
-			s.deploy(o, "deploy")
+			s.deploy(o)
 		}
 	}
 }
