@@ -70,7 +70,7 @@ func (s *Server) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.opts.Listen, err)
 	}
-	first, err := net.LookupPort("tcp", port)
+	first, err := (&net.Resolver{}).LookupPort(context.Background(), "tcp", port)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.opts.Listen, err)
 	}

@@ -25,8 +25,12 @@ func (f *front) inject(rw *statusWriter, r *http.Request, fault *Fault, id strin
 		}
 		drop(rw)
 	default:
-		if fault.RetryAfter > 0 {
-			rw.Header().Set("Retry-After", strconv.Itoa(fault.RetryAfter))
+		after := fault.RetryAfter
+		if after == 0 && fault.Status == http.StatusTooManyRequests && f.name == platformRailway {
+			after = 1 // its documentation promises the header
+		}
+		if after > 0 {
+			rw.Header().Set("Retry-After", strconv.Itoa(after))
 		}
 		writeJSON(rw, fault.Status, f.refuse(r.URL.Path, fault, id))
 	}

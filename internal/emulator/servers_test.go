@@ -195,6 +195,33 @@ func TestTokensExpire(t *testing.T) {
 	}
 }
 
+// An expired token is refused in each platform's own words.
+func TestExpiredTokensEverywhere(t *testing.T) {
+	c := newClock(time.Now())
+	s := start(t, func(o *emulator.Options) { o.TokenTTL, o.Now = time.Minute, c.Now })
+	at := s.Endpoints()
+	calls := []struct {
+		method, address, body, fresh, stale string
+		code                                int
+	}{
+		{"GET", at.Fly + "/v1/apps?org_slug=personal", "", `"apps"`, `"unauthorized"`, 401},
+		{"POST", at.Railway + "/graphql/v2", query("{ me { email } }"), `"email":"`, "Not Authorized", 200},
+		{"GET", at.Render + "/v1/owners", "", `"owner"`, `"message"`, 401},
+		{"GET", at.Sentry + "/api/0/organizations/", "", `"slug"`, `"detail"`, 401},
+	}
+	for _, call := range calls {
+		if code, _, body := ask(t, call.method, call.address, "t", call.body); code != 200 || !strings.Contains(body, call.fresh) {
+			t.Errorf("%s: %d %s", call.address, code, body)
+		}
+	}
+	c.Add(2 * time.Minute)
+	for _, call := range calls {
+		if code, _, body := ask(t, call.method, call.address, "t", call.body); code != call.code || !strings.Contains(body, call.stale) {
+			t.Errorf("%s with an expired token: %d %s", call.address, code, body)
+		}
+	}
+}
+
 // Each platform refuses in its own words.
 func TestFaultsLookLikeThePlatform(t *testing.T) {
 	s := start(t)

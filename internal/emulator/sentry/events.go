@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -60,7 +60,8 @@ type report struct {
 	Exception json.RawMessage `json:"exception"`
 }
 
-var eventID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+// isEventID: 32 hexadecimal digits, in lower case.
+func isEventID(s string) bool { return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // addEvent keeps an event; envelopeID is the id in the envelope's header. It returns the event's id.
 func (s *Server) addEvent(p *project, envelopeID string, payload []byte) (string, error) {
@@ -78,7 +79,7 @@ func (s *Server) addEvent(p *project, envelopeID string, payload []byte) (string
 	if id == "" {
 		id = s.opts.NewID(32)
 	}
-	if !eventID.MatchString(id) {
+	if !isEventID(id) {
 		return "", &apiError{http.StatusBadRequest, "invalid event id", ""}
 	}
 	if s.event(id) != nil {
@@ -175,7 +176,7 @@ func (s *Server) group(p *project, e *event) {
 	}
 	n := s.number()
 	i := &issue{
-		ID: fmt.Sprint(n), Short: fmt.Sprintf("%s-%d", strings.ToUpper(p.Slug), n), Project: p.ID, Key: k, Title: e.Title, Level: e.Level, Type: e.Type,
+		ID: strconv.Itoa(n), Short: fmt.Sprintf("%s-%d", strings.ToUpper(p.Slug), n), Project: p.ID, Key: k, Title: e.Title, Level: e.Level, Type: e.Type,
 		Status: "unresolved", Substatus: "new", Count: 1, First: e.Received, Last: e.Received,
 	}
 	s.state.Issues = append(s.state.Issues, i)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -212,7 +213,7 @@ func (s *Server) issueDoc(i *issue) map[string]any {
 		"priority": "medium", "priorityLockedAt": nil, "seerFixabilityScore": nil, "seerAutofixLastTriggered": nil, "seerExplorerAutofixLastTriggered": nil,
 		"project": map[string]any{"id": p.ID, "name": p.Name, "slug": p.Slug, "platform": nil}, "type": i.Type, "issueType": "error", "issueCategory": "error",
 		"metadata": map[string]any{"title": i.Title}, "numComments": 0, "assignedTo": nil, "isBookmarked": false, "isSubscribed": false,
-		"subscriptionDetails": nil, "hasSeen": false, "annotations": []any{}, "isUnhandled": false, "count": fmt.Sprint(i.Count), "userCount": 0,
+		"subscriptionDetails": nil, "hasSeen": false, "annotations": []any{}, "isUnhandled": false, "count": strconv.Itoa(i.Count), "userCount": 0,
 		"firstSeen": stamp(i.First), "lastSeen": stamp(i.Last),
 	}
 }

@@ -70,7 +70,7 @@ func (s *Server) createMonitor(r *http.Request) (reply, error) {
 	if m.Slug == "" {
 		m.Slug = strings.ReplaceAll(strings.ToLower(in.Name), " ", "-")
 	}
-	if !monitorSlug.MatchString(m.Slug) {
+	if !isSlug(m.Slug, maxMonitorSlug) {
 		return reply{}, bad("slug", "Enter a valid slug consisting of lowercase letters, numbers, underscores or hyphens.")
 	}
 	if s.monitor(m.Slug) != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 )
@@ -140,7 +139,7 @@ func (s *Server) createProject(r *http.Request) (reply, error) {
 	switch {
 	case in.Name == "":
 		return reply{}, bad("name", "This field is required.")
-	case !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`).MatchString(in.Slug):
+	case !isSlug(in.Slug, 100):
 		return reply{}, bad("slug", "Enter a valid slug consisting of lowercase letters, numbers, underscores or hyphens.")
 	case s.project(in.Slug) != nil:
 		return reply{}, &apiError{http.StatusConflict, "A project with this slug already exists.", ""}
