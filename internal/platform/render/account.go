@@ -32,7 +32,7 @@ func (p *Platform) WhoAmI(ctx context.Context) (platform.Identity, error) {
 		}
 		workspace = o.Name
 	}
-	return platform.Identity{Account: fmt.Sprintf("%s (workspace %s)", account, workspace), Token: "api key"}, nil
+	return platform.Identity{Account: fmt.Sprintf("%s (workspace %s)", account, workspace), Token: "api key", Scope: "all that the user may do, in each of their workspaces"}, nil
 }
 
 // knownOwner is the id of the workspace as far as it is settled: "" when none

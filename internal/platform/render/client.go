@@ -76,11 +76,12 @@ type Platform struct {
 
 	stating sync.Mutex // held while the ledger is read, changed and written
 
-	mu     sync.Mutex
-	owner  string               // id of the workspace, once it is known
-	seen   map[string]*snapshot // app -> what was read lately
-	drafts map[string]*draft    // app -> what the first roll-out is to begin with
-	found  map[string]string    // name of a database or cache -> id, to be written down
+	mu      sync.Mutex
+	owner   string               // id of the workspace, once it is known
+	seen    map[string]*snapshot // app -> what was read lately
+	drafts  map[string]*draft    // app -> what the first roll-out is to begin with
+	found   map[string]string    // name of a database or cache -> id, to be written down
+	longest int                  // page of a list so far
 }
 
 var (
@@ -188,7 +189,7 @@ func (p *Platform) call(ctx context.Context, method, path string, query url.Valu
 		return fmt.Errorf("read the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return &apiError{status: resp.StatusCode, requestID: httpx.RequestID(resp.Header), body: answer}
+		return &apiError{status: resp.StatusCode, requestID: requestID(resp.Header), body: answer}
 	}
 	if out == nil || len(bytes.TrimSpace(answer)) == 0 {
 		return nil
@@ -230,11 +231,25 @@ func list[T any](ctx context.Context, p *Platform, path string, query url.Values
 			all = append(all, v)
 			_ = json.Unmarshal(item["cursor"], &cursor) // a last page may leave it out
 		}
-		if len(page) < limit || cursor == "" || cursor == q.Get("cursor") || most > 0 && len(all) >= most {
+		if cursor == "" || cursor == q.Get("cursor") || most > 0 && len(all) >= most || p.lastPage(len(page), limit) {
 			return all, nil
 		}
 		q.Set("cursor", cursor)
 	}
+}
+
+// trustedPage is from how many items on a short page is taken for the last.
+const trustedPage = 4
+
+// lastPage tells whether a page of so many items is the last: Render gives as many
+// as were asked for. A server that cuts its pages shorter is found out by asking
+// on after a page of two or three, unless it has given a longer one before.
+func (p *Platform) lastPage(n, limit int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cut := n > 1 && n < trustedPage && n >= p.longest
+	p.longest = max(p.longest, n)
+	return n < limit && !cut
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

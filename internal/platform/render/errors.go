@@ -44,6 +44,14 @@ func status(err error) int {
 	return 0
 }
 
+// requestID is Render's id of a request.
+func requestID(h http.Header) string {
+	if id := h.Get("Rndr-Id"); id != "" {
+		return id
+	}
+	return httpx.RequestID(h)
+}
+
 // missing tells whether the thing does not exist, or not any more.
 func missing(err error) bool {
 	st := status(err)

@@ -136,7 +136,7 @@ func (f *follower) stream(ctx context.Context) (bool, error) {
 	conn, resp, err := websocket.Dial(open, address, &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header})
 	if err != nil {
 		if resp != nil {
-			return false, &apiError{status: resp.StatusCode, requestID: httpx.RequestID(resp.Header)}
+			return false, &apiError{status: resp.StatusCode, requestID: requestID(resp.Header)}
 		}
 		return false, fmt.Errorf("open the log stream: %w", httpx.RedactError(err))
 	}
