@@ -30,6 +30,7 @@ type Checker struct {
 
 // Check makes a Checker for a test. o may be nil, see Checker.
 func (o *OpenAPI) Check(tb testing.TB) *Checker {
+	tb.Helper()
 	c := &Checker{api: o, tb: tb, Answers: true, seen: map[string]int{}, told: map[string]bool{}}
 	tb.Cleanup(func() {
 		c.mu.Lock()
@@ -68,18 +69,18 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	e := exchange{method: r.Method, url: r.URL, header: r.Header, body: body}
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
-		t.c.report(e, true, false)
+		t.c.report(e, false)
 		return nil, err
 	}
 	e.status, e.answerHeader = resp.StatusCode, resp.Header
 	if resp.StatusCode == http.StatusSwitchingProtocols { // what follows is no body
-		t.c.report(e, true, true)
+		t.c.report(e, true)
 		return resp, nil
 	}
 	if e.answer, err = readAll(&resp.Body); err != nil {
 		return nil, err
 	}
-	t.c.report(e, true, true)
+	t.c.report(e, true)
 	return resp, nil
 }
 
@@ -94,7 +95,7 @@ func (c *Checker) Handler(h http.Handler) http.Handler {
 		}
 		e := exchange{method: r.Method, url: r.URL, header: r.Header, body: body}
 		if r.Header.Get("Upgrade") != "" {
-			c.report(e, true, false)
+			c.report(e, false)
 			h.ServeHTTP(rw, r)
 			return
 		}
@@ -102,14 +103,15 @@ func (c *Checker) Handler(h http.Handler) http.Handler {
 		rec.Body = &bytes.Buffer{}
 		h.ServeHTTP(rec, r)
 		e.status, e.answerHeader, e.answer = rec.Code, rec.Header(), rec.Body.Bytes()
-		c.report(e, true, true)
+		c.report(e, true)
 		maps.Copy(rw.Header(), rec.Header())
 		rw.WriteHeader(rec.Code)
 		_, _ = rw.Write(e.answer)
 	})
 }
 
-func (c *Checker) report(e exchange, request, answer bool) {
+func (c *Checker) report(e exchange, answer bool) {
+	request := true
 	if c.api == nil {
 		return
 	}

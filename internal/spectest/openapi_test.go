@@ -76,7 +76,7 @@ func TestExchanges(t *testing.T) {
 		{"good", "GET", "/v1/items/1?full=true", "", 200, `{"name":"n","kind":{"b":1},"tags":{"x":"y"},"parts":[{"name":"m"}]}`, ""},
 		{"wrong type", "GET", "/v1/items/1", "", 200, `{"name":1}`, "the answer 200 does not fit"},
 		{"missing", "GET", "/v1/items/1", "", 200, `{}`, `"name" is missing`},
-		{"unknown field of the answer", "GET", "/v1/items/1", "", 200, `{"name":"n","parts":[{"name":"m","nmae":1}]}`, "parts[0].nmae"},
+		{"unknown field of the answer", "GET", "/v1/items/1", "", 200, `{"name":"n","parts":[{"name":"m","titel":1}]}`, "parts[0].titel"},
 		{"unknown field of a choice", "GET", "/v1/items/1", "", 200, `{"name":"n","kind":{"c":1}}`, "kind.c"},
 		{"unlisted status", "GET", "/v1/items/1", "", 204, ``, "status is not supported"},
 		{"unlisted error", "GET", "/v1/items/1", "", 403, `{"message":"no"}`, ""},

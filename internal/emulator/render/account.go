@@ -41,13 +41,12 @@ func (s *Server) owner(id string) (Owner, error) {
 }
 
 // ownerFor is owner for the body of a request, where an unknown one is a bad value.
-func (s *Server) ownerFor(id string) (Owner, error) {
+func (s *Server) ownerFor(id string) error {
 	if id == "" {
-		return Owner{}, bad("ownerId is required")
+		return bad("ownerId is required")
 	}
-	o, err := s.owner(id)
-	if err != nil {
-		return o, bad("invalid ownerId %q", id)
+	if _, err := s.owner(id); err != nil {
+		return bad("invalid ownerId %q", id)
 	}
-	return o, nil
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -153,7 +154,7 @@ func tarNames(t *testing.T, r io.Reader) string {
 	var names []string
 	for tr := tar.NewReader(zr); ; {
 		h, err := tr.Next()
-		if err == io.EOF { //nolint:errorlint // as the package has it
+		if errors.Is(err, io.EOF) {
 			return strings.Join(names, " ")
 		}
 		if err != nil {

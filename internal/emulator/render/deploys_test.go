@@ -48,8 +48,13 @@ func TestLifeOfAService(t *testing.T) {
 
 // What goes wrong in a deploy leaves the version before alone.
 func TestDeploysThatFail(t *testing.T) {
-	f := start(t, func(o *render.Options) { o.DeployTimeout = 1500 * time.Millisecond })
-	id, live := f.create(web("shop", "v1"), "live")
+	patient := start(t)
+	hasty := start(t, func(o *render.Options) { o.DeployTimeout = 2 * time.Second })
+	lives := map[*fixture][2]string{}
+	for _, f := range []*fixture{patient, hasty} {
+		id, live := f.create(web("shop", "v1"), "live")
+		lives[f] = [2]string{id, live}
+	}
 	tests := []struct {
 		name, tag, pre string
 		want, log      string
@@ -58,12 +63,17 @@ func TestDeploysThatFail(t *testing.T) {
 		{"no such image", "nine", "", "update_failed", "manifest unknown", "image_pull_failed"},
 		{"ends at once", "crash", "", "update_failed", "==> Exited with status 7", ""},
 		{"never healthy", "sick", "", "update_failed", "the health check at /health did not pass", ""},
-		{"failing command", "v2", f.self + " app fail", "pre_deploy_failed", "relation exists", "pre_deploy_ended"},
-		{"command that hangs", "v2", f.self + " app sleep", "pre_deploy_failed", "timed out", "pre_deploy_ended"},
+		{"failing command", "v2", patient.self + " app fail", "pre_deploy_failed", "relation exists", "pre_deploy_ended"},
+		{"command that hangs", "v2", patient.self + " app sleep", "pre_deploy_failed", "timed out", "pre_deploy_ended"},
 		{"no such command", "v2", "/no/such/program", "pre_deploy_failed", "exited with status 127", "pre_deploy_ended"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			f := patient
+			if tt.name == "never healthy" || tt.name == "command that hangs" {
+				f = hasty // these end with the time that they have
+			}
+			id, live := lives[f][0], lives[f][1]
 			f.call(200, "PATCH", "/services/"+id, object{"serviceDetails": object{"preDeployCommand": tt.pre}})
 			f.deploy(id, object{"imageUrl": "registry.example.com/shop:" + tt.tag}, tt.want)
 			f.wantPage("shop.localhost", "/", "shop:v1@")
@@ -262,7 +272,7 @@ func TestImageOfADeploy(t *testing.T) {
 	id, first := f.create(web("shop", "v1"), "live")
 	sha := f.call(200, "GET", "/services/"+id+"/deploys/"+first, nil).str("image", "sha")
 	f.deploy(id, object{"imageUrl": "registry.example.com/shop@" + sha}, "live")
-	f.wantPage("shop.localhost", "/", "shop@"+sha)
+	f.wantPage("shop.localhost", "/", "shop:v1@"+sha) // told with a tag
 	for _, ref := range []string{"registry.example.com/other:v1", "other.example.com/shop:v1", "shop:v1", "registry.example.com/team/shop:v1", "///"} {
 		f.call(400, "POST", "/services/"+id+"/deploys", object{"imageUrl": ref})
 	}

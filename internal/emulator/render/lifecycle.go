@@ -3,8 +3,9 @@ package render
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -196,18 +197,16 @@ func (s *Server) identity(v *service, r *run, id string) map[string]string {
 		out["RENDER_GIT_COMMIT"], out["RENDER_GIT_BRANCH"], out["RENDER_GIT_REPO_SLUG"] = r.Commit.ID, v.Branch, repoSlug(v.Repo)
 	}
 	if r.Image != nil {
-		out[ImageVariable] = s.w.Images.Describe(r.Image.Ref)
+		out[ImageVariable] = s.w.Images.Describe(r.Image.pinned())
 	}
 	return out
 }
 
 // environ is the environment of a process: what groups say, then the service, then Render.
 func (s *Server) environ(v *service, r *run, id string) map[string]string {
-	env := map[string]string{"PORT": fmt.Sprint(appPort)}
+	env := map[string]string{"PORT": strconv.Itoa(appPort)}
 	for _, m := range []map[string]string{r.GroupEnv, r.Env, s.identity(v, r, id)} {
-		for k, val := range m {
-			env[k] = val
-		}
+		maps.Copy(env, m)
 	}
 	return env
 }

@@ -1,8 +1,8 @@
 package render
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,8 +69,8 @@ func (l *limiter) take(r *http.Request, h http.Header) (wait time.Duration, admi
 	if admitted {
 		w.used++
 	}
-	h.Set("Ratelimit-Limit", fmt.Sprint(rl.max))
-	h.Set("Ratelimit-Remaining", fmt.Sprint(max(rl.max-w.used, 0)))
-	h.Set("Ratelimit-Reset", fmt.Sprint(seconds(wait)))
+	h.Set("Ratelimit-Limit", strconv.Itoa(rl.max))
+	h.Set("Ratelimit-Remaining", strconv.Itoa(max(rl.max-w.used, 0)))
+	h.Set("Ratelimit-Reset", strconv.Itoa(seconds(wait)))
 	return wait, admitted
 }

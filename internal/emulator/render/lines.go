@@ -22,13 +22,14 @@ type line struct {
 	Text string
 }
 
-// say writes into the service's log.
-func (s *Server) say(v *service, typ, text string) {
+// say writes about a deploy into the service's log.
+func (s *Server) say(v *service, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sayLocked(v, typ, text)
+	s.sayLocked(v, "app", text)
 }
 
+// sayLocked is say for any type of line. Callers hold s.mu.
 func (s *Server) sayLocked(v *service, typ, text string) {
 	var seq int64 = 1
 	if n := len(v.Lines); n > 0 {

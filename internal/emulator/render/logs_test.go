@@ -3,6 +3,7 @@ package render_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -83,9 +84,7 @@ func TestLogPages(t *testing.T) {
 
 func with(q url.Values, kv ...string) url.Values {
 	out := url.Values{}
-	for k, v := range q {
-		out[k] = v
-	}
+	maps.Copy(out, q)
 	for i := 0; i < len(kv); i += 2 {
 		out.Set(kv[i], kv[i+1])
 	}

@@ -155,7 +155,7 @@ func serve(t *testing.T, w *world.World, change ...func(*render.Options)) *fixtu
 	api := render.New(opts)
 	srv := httptest.NewServer(api)
 	t.Cleanup(func() {
-		api.Close()
+		_ = api.Close()
 		srv.Close()
 	})
 	doc, err := document()

@@ -88,7 +88,7 @@ func (s *Server) createProject(r *http.Request) (reply, error) {
 	if err := decode(r, &in); err != nil {
 		return reply{}, err
 	}
-	if _, err := s.ownerFor(in.OwnerID); err != nil {
+	if err := s.ownerFor(in.OwnerID); err != nil {
 		return reply{}, err
 	}
 	if in.Name == "" || len(in.Environments) == 0 {

@@ -17,7 +17,7 @@ func (s *Server) renew(ctx context.Context, v *service) {
 		return
 	}
 	if f := s.replace(ctx, v, r, func() bool { return true }); f != nil && !f.canceled {
-		s.say(v, "app", "==> Restart failed: "+f.message)
+		s.say(v, "==> Restart failed: "+f.message)
 	}
 }
 

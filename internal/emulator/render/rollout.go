@@ -33,7 +33,7 @@ func (s *Server) carryOut(ctx context.Context, v *service, d *deploy) {
 	if !s.advance(d, statusUpdate) {
 		return
 	}
-	s.say(v, "app", "==> Deploying...")
+	s.say(v, "==> Deploying...")
 	f := s.replace(ctx, v, d.Run, func() bool { // with s.mu
 		if d.done() {
 			return false
@@ -47,7 +47,7 @@ func (s *Server) carryOut(ctx context.Context, v *service, d *deploy) {
 		return true
 	})
 	if f == nil {
-		s.say(v, "app", "==> Your service is live")
+		s.say(v, "==> Your service is live")
 		return
 	}
 	s.mu.Lock()
@@ -193,7 +193,7 @@ func (s *Server) preDeploy(ctx context.Context, v *service, d *deploy) bool {
 	if !s.advance(d, statusPreDeploy) {
 		return false
 	}
-	s.say(v, "app", "==> Starting pre-deploy: "+d.Run.PreDeploy)
+	s.say(v, "==> Starting pre-deploy: "+d.Run.PreDeploy)
 	s.mu.Lock()
 	execution := s.id("dce")
 	s.event(v, "pre_deploy_started", map[string]any{"deployCommandExecutionId": execution, "deployId": d.ID})

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -135,11 +136,14 @@ func defaults(o *Options) {
 }
 
 // Close ends running deploys, jobs and log streams, and waits for them. The
-// world, which is the caller's, keeps its processes.
-func (s *Server) Close() {
+// world, which is the caller's, keeps its processes. Call it after the last
+// Snapshot (a deploy that it ends is canceled) and before the world ends. It
+// never fails.
+func (s *Server) Close() error {
 	s.cancel()
 	s.w.Touch()
 	s.work.Wait()
+	return nil
 }
 
 // background runs f beside the requests until Close.
@@ -215,7 +219,7 @@ func (s *Server) admit(rw http.ResponseWriter, r *http.Request) bool {
 	}
 	wait, admitted := s.limits.take(r, rw.Header())
 	if !admitted {
-		rw.Header().Set("Retry-After", fmt.Sprint(seconds(wait)))
+		rw.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
 		s.fail(rw, fail(http.StatusTooManyRequests, "rate limit exceeded"))
 		return false
 	}

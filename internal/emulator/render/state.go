@@ -3,6 +3,7 @@ package render
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -161,6 +162,14 @@ type run struct {
 type imageRef struct {
 	Ref string
 	Sha string // sha256:...
+}
+
+// pinned is the reference with its digest, whatever became of its tag.
+func (i *imageRef) pinned() string {
+	if strings.Contains(i.Ref, "@") {
+		return i.Ref
+	}
+	return i.Ref + "@" + i.Sha
 }
 
 // commit is a commit of a repository.
