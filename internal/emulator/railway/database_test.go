@@ -296,11 +296,6 @@ func TestSnapshot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ref := range images() {
-			if err := w.Images.Seed(ref); err != nil {
-				t.Fatal(err)
-			}
-		}
 		return w
 	}
 	change := func(o *railway.Options) { o.Port = func() int { return 4280 } }

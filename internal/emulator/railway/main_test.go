@@ -124,17 +124,17 @@ func start(t *testing.T, change ...func(*railway.Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range images() {
-		if err := w.Images.Seed(ref); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return over(t, w, change...)
 }
 
 // over makes the API for a world that is there.
 func over(t *testing.T, w *world.World, change ...func(*railway.Options)) *rig {
 	t.Helper()
+	for _, ref := range images() {
+		if err := w.Images.Seed(ref); err != nil {
+			t.Fatal(err)
+		}
+	}
 	opts := railway.Options{World: w, Probe: 10 * time.Millisecond}
 	for _, c := range change {
 		c(&opts)
