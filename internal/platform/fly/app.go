@@ -18,22 +18,6 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
-// WhoAmI asks the GraphQL API, as `fly auth whoami` does.
-func (p *Platform) WhoAmI(ctx context.Context) (platform.Identity, error) {
-	var data struct {
-		Viewer struct{ Email string } `json:"viewer"`
-	}
-	const text = `query { viewer { ... on User { id email } ... on Macaroon { email } } }`
-	if err := p.query(ctx, "ask Fly.io who you are", text, nil, &data); err != nil {
-		return platform.Identity{}, err
-	}
-	kind := "personal"
-	if len(p.tokens.GetMacaroonTokens()) > 0 {
-		kind = "macaroon"
-	}
-	return platform.Identity{Account: data.Viewer.Email, Token: kind}, nil
-}
-
 // CreateApp makes the app and gives it addresses. It may be called again.
 func (p *Platform) CreateApp(ctx context.Context, spec platform.AppSpec) error {
 	if err := p.findOrCreate(ctx, spec); err != nil {
@@ -106,46 +90,43 @@ func (p *Platform) assign(ctx context.Context, app, kind string) error {
 
 // Observe reads the app, its machines and the names of its secrets.
 func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, error) {
-	if _, err := p.flaps.GetApp(ctx, app); err != nil {
-		if st := status(err); st == http.StatusNotFound {
-			return nil, errs.New(errs.NotFound, "no app %q on Fly.io", app).WithHint("run: opsctl deploy")
-		}
-		if status(err) == http.StatusForbidden {
-			return nil, errs.Wrap(err, errs.Conflict, "the app %q is not yours to see", app).
-				WithHint("the name is taken by another organization: choose another `app` for this environment in opsctl.yaml;\nor the token is one of another app: make one with `fly tokens create deploy`")
-		}
-		return nil, explain(err, "look for the app %q", app)
+	a, err := p.about(ctx, app)
+	if err != nil {
+		return nil, err
 	}
 	machines, err := p.appMachines(ctx, app)
+	if errs.CodeOf(err) == errs.NotFound { // is the app gone, or only this part of it?
+		if gone := p.exists(ctx, app); gone != nil {
+			p.cache.forget(kindAbout)
+			return nil, gone
+		}
+	}
 	if err != nil {
 		return nil, found(err)
 	}
-	secrets, err := p.flaps.ListAppSecrets(ctx, app, nil, false)
-	if err != nil {
-		return nil, found(explain(err, "list the secrets of %q", app))
-	}
-	address, err := p.address(ctx, app)
+	secrets, err := p.appSecrets(ctx, app)
 	if err != nil {
 		return nil, found(err)
 	}
-	state := &platform.State{App: app, URL: address}
-	for _, s := range secrets {
-		state.Secrets = append(state.Secrets, platform.Secret{Name: s.Name, Digest: s.Digest, Pending: pending(s, machines)})
-	}
-	slices.SortFunc(state.Secrets, func(a, b platform.Secret) int { return strings.Compare(a.Name, b.Name) })
-	for _, m := range machines {
-		state.Instances = append(state.Instances, instance(m))
-	}
-	if len(machines) > 0 {
-		newest := slices.MaxFunc(machines, func(a, b *fly.Machine) int { return releaseNumber(a.GetConfig()) - releaseNumber(b.GetConfig()) })
-		current := release(newest.GetConfig())
-		current.Region, current.Instances = newest.Region, len(machines)
-		state.Current = &current
-		state.Mixed = slices.ContainsFunc(machines, func(m *fly.Machine) bool {
-			return releaseVersion(m.GetConfig()) != current.Version || !platform.SameImage(m.GetConfig().Image, current.Image)
-		})
-	}
-	return state, nil
+	return state(app, a, machines, secrets), nil
+}
+
+func sortByName(secrets []platform.Secret) {
+	slices.SortFunc(secrets, func(a, b platform.Secret) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// currentRelease is the newest release that a machine is configured for.
+func currentRelease(machines []*fly.Machine) platform.Release {
+	newest := slices.MaxFunc(machines, func(a, b *fly.Machine) int { return releaseNumber(a.GetConfig()) - releaseNumber(b.GetConfig()) })
+	current := release(newest.GetConfig())
+	current.Region, current.Instances = newest.Region, len(machines)
+	return current
+}
+
+func mixed(machines []*fly.Machine, current platform.Release) bool {
+	return slices.ContainsFunc(machines, func(m *fly.Machine) bool {
+		return releaseVersion(m.GetConfig()) != current.Version || !platform.SameImage(m.GetConfig().Image, current.Image)
+	})
 }
 
 // found keeps a missing part of an app that exists from looking like a missing app.
@@ -156,47 +137,24 @@ func found(err error) error {
 	return err
 }
 
-// address is where the app is reached.
-func (p *Platform) address(ctx context.Context, app string) (string, error) {
-	var data struct {
-		App struct {
-			Hostname string `json:"hostname"`
-			AppURL   string `json:"appUrl"`
-		} `json:"app"`
-	}
-	const text = `query($name: String!) { app(name: $name) { id hostname appUrl } }`
-	if err := p.query(ctx, fmt.Sprintf("ask for the address of %q", app), text, map[string]any{"name": app}, &data); err != nil {
-		return "", err
-	}
-	switch {
-	case data.App.AppURL != "":
-		return strings.TrimRight(data.App.AppURL, "/"), nil
-	case data.App.Hostname != "":
-		return "https://" + data.App.Hostname, nil
-	default:
-		return "https://" + app + ".fly.dev", nil
-	}
-}
-
 // ResolveImage asks the platform, which can see its own registry and the public ones.
 func (p *Platform) ResolveImage(ctx context.Context, app, ref string) (platform.Image, error) {
-	var data struct {
-		App struct {
-			Image *struct {
-				Digest         string `json:"digest"`
-				CompressedSize string `json:"compressedSize"`
-			} `json:"image"`
-		} `json:"app"`
-	}
-	const text = `query($app: String!, $ref: String!) { app(name: $app) { id image(ref: $ref) { id digest ref compressedSize: compressedSizeFull } } }`
-	vars := map[string]any{"app": app, "ref": ref}
-	if err := p.query(ctx, fmt.Sprintf("look for the image %q", ref), text, vars, &data); err != nil {
+	image, err := kept(p.cache, kindImage, app+" "+ref, func() (imageDocument, error) {
+		var data struct {
+			App *appDocument `json:"app"`
+		}
+		const text = `query($app: String!, $ref: String!) { app(name: $app) { id image(ref: $ref) { ` + imageFields + ` } } }`
+		if err := p.query(ctx, fmt.Sprintf("look for the image %q", ref), text, map[string]any{"app": app, "ref": ref}, &data); err != nil {
+			return imageDocument{}, err
+		}
+		if data.App == nil || data.App.Image == nil || data.App.Image.Digest == "" {
+			return imageDocument{}, errs.New(errs.NotFound, "no image %q that Fly.io can see", ref).
+				WithHint("push it first, or leave --image out to build it from the Dockerfile")
+		}
+		return *data.App.Image, nil
+	})
+	if err != nil {
 		return platform.Image{}, err
-	}
-	image := data.App.Image
-	if image == nil || image.Digest == "" {
-		return platform.Image{}, errs.New(errs.NotFound, "no image %q that Fly.io can see", ref).
-			WithHint("push it first, or leave --image out to build it from the Dockerfile")
 	}
 	size, _ := strconv.ParseInt(image.CompressedSize, 10, 64) // a missing size is not worth failing for
 	return platform.Image{Ref: ref, Digest: image.Digest, Size: size}, nil

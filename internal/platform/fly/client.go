@@ -63,19 +63,28 @@ type Platform struct {
 	now      func() time.Time
 	sleep    func(ctx context.Context, d time.Duration) error
 
-	mu      sync.Mutex
-	nonces  map[string]string // machine id -> nonce of the lease we hold
-	secrets map[string]uint64 // app -> version of the secrets staged by this process
+	cache *cache
+
+	mu       sync.Mutex
+	nonces   map[string]string // machine id -> nonce of the lease we hold
+	holder   string            // what our leases say of us
+	secrets  map[string]uint64 // app -> version of the secrets staged by this process
+	clusters map[string]string // app -> id of its database, as far as this process has seen it
+	expected expectation
 }
 
 var (
-	_ platform.Platform  = (*Platform)(nil)
-	_ platform.Tasks     = (*Platform)(nil)
-	_ platform.Ledger    = (*Platform)(nil)
-	_ platform.Logs      = (*Platform)(nil)
-	_ platform.Databases = (*Platform)(nil)
-	_ platform.Registry  = (*Platform)(nil)
-	_ platform.Variables = (*Platform)(nil)
+	_ platform.Platform      = (*Platform)(nil)
+	_ platform.Tasks         = (*Platform)(nil)
+	_ platform.Ledger        = (*Platform)(nil)
+	_ platform.Logs          = (*Platform)(nil)
+	_ platform.Databases     = (*Platform)(nil)
+	_ platform.Caches        = (*Platform)(nil)
+	_ platform.Registry      = (*Platform)(nil)
+	_ platform.Variables     = (*Platform)(nil)
+	_ platform.Domains       = (*Platform)(nil)
+	_ platform.Scaler        = (*Platform)(nil)
+	_ platform.NativeBackups = (*Platform)(nil)
 )
 
 // New makes the adapter. Without a token it fails with code Auth.
@@ -102,11 +111,12 @@ func New(ctx context.Context, o Options) (*Platform, error) {
 		registry: get(defaultRegistry, "FLY_REGISTRY_HOST"),
 		agent:    o.HTTP.UserAgent,
 		now:      o.Now, sleep: o.Sleep,
-		nonces: map[string]string{}, secrets: map[string]uint64{},
+		nonces: map[string]string{}, secrets: map[string]uint64{}, clusters: map[string]string{},
 	}
 	if p.now == nil {
 		p.now = time.Now
 	}
+	p.cache = newCache(p.now)
 	if p.sleep == nil {
 		p.sleep = sleep
 	}
@@ -166,16 +176,22 @@ func (t at) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // call sends a request that fly-go has no method for. in and out are JSON and may be nil.
 func (p *Platform) call(ctx context.Context, method, target, auth string, in, out any, header http.Header) error {
+	_, err := p.exchange(ctx, method, target, auth, in, out, header)
+	return err
+}
+
+// exchange is call, and returns the headers of the answer.
+func (p *Platform) exchange(ctx context.Context, method, target, auth string, in, out any, header http.Header) (http.Header, error) {
 	var body []byte
 	if in != nil {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	maps.Copy(req.Header, header)
 	req.Header.Set("Authorization", auth)
@@ -186,32 +202,56 @@ func (p *Platform) call(ctx context.Context, method, target, auth string, in, ou
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {
-		return httpx.RedactError(err)
+		return nil, httpx.RedactError(err)
 	}
 	defer resp.Body.Close()
 	answer, err := httpx.ReadBody(resp, maxAnswer)
 	if err != nil {
-		return fmt.Errorf("read the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
+		return resp.Header, fmt.Errorf("read the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
 	}
 	if resp.StatusCode >= 300 {
-		return &apiError{status: resp.StatusCode, requestID: httpx.RequestID(resp.Header), body: answer}
+		return resp.Header, &apiError{status: resp.StatusCode, requestID: httpx.RequestID(resp.Header), body: answer}
 	}
 	if out == nil || len(answer) == 0 {
-		return nil
+		return resp.Header, nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("understand the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
+		return resp.Header, fmt.Errorf("understand the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
 	}
-	return nil
+	return resp.Header, nil
 }
 
 // machinesCall calls the Machines API, which takes macaroons only where there are any.
+// A call that changes something makes what was read before stale, also when its answer was lost.
 func (p *Platform) machinesCall(ctx context.Context, method, path string, in, out any, header http.Header) error {
+	if stale := staleBy(path); method != http.MethodGet && len(stale) > 0 {
+		p.cache.forget(stale...)
+		defer p.cache.forget(stale...)
+	}
 	return p.call(ctx, method, p.machines+"/v1"+path, p.tokens.FlapsHeader(), in, out, header)
+}
+
+// staleBy is what a change at a path of the Machines API changes.
+func staleBy(path string) []kind {
+	path, _, _ = strings.Cut(path, "?")
+	switch {
+	case strings.HasSuffix(path, "/lease"), strings.HasSuffix(path, "/exec"), strings.HasPrefix(path, "/postgres"), strings.Contains(path, "/certificates"):
+		return nil // nothing that is kept
+	case strings.HasSuffix(path, "/secrets"):
+		return []kind{kindSecrets}
+	case strings.Contains(path, "/machines"):
+		return []kind{kindMachines}
+	default:
+		return []kind{kindMachines, kindSecrets, kindAbout}
+	}
 }
 
 // uiexCall calls the REST API of the release ledger, which always wants the word Bearer.
 func (p *Platform) uiexCall(ctx context.Context, method, path string, in, out any) error {
+	if method != http.MethodGet {
+		p.cache.forget(kindLedger)
+		defer p.cache.forget(kindLedger)
+	}
 	return p.call(ctx, method, p.uiex+"/api/v1"+path, "Bearer "+p.tokens.GraphQL(), in, out, nil)
 }
 

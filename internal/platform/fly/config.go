@@ -17,6 +17,8 @@ import (
 const (
 	metaLabel     = "opsctl_release"
 	metaInstances = "opsctl_instances"
+	metaSize      = "opsctl_size"     // as it was asked for
+	metaPostgres  = "opsctl_postgres" // id of the app's database, which saves looking for it by name
 )
 
 // The health check of a service. The deadline is the deploy's; these only
@@ -59,8 +61,12 @@ func machineConfig(base *fly.MachineConfig, r platform.Release) *fly.MachineConf
 		metaLabel:     r.Label,
 		metaInstances: strconv.Itoa(r.Instances),
 	})
-	if c.Guest == nil {
-		c.Guest = &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 1024}
+	delete(c.Metadata, fly.MachineConfigMetadataKeyFlyctlBGTag)
+	switch {
+	case r.Size != "":
+		resize(c, r.Size)
+	case c.Guest == nil:
+		c.Guest, _ = parseSize(defaultSize)
 	}
 	if c.Restart == nil {
 		c.Restart = &fly.MachineRestart{Policy: fly.MachineRestartPolicyOnFailure, MaxRetries: 10}
@@ -106,6 +112,7 @@ func release(c *fly.MachineConfig) platform.Release {
 	r := platform.Release{
 		ID: c.Metadata[fly.MachineConfigMetadataKeyFlyReleaseId], Version: releaseVersion(c),
 		Label: c.Metadata[metaLabel], Image: c.Image, Region: c.Env["PRIMARY_REGION"],
+		Size: sizeText(c),
 	}
 	r.Instances, _ = strconv.Atoi(c.Metadata[metaInstances])
 	for k, v := range c.Env {

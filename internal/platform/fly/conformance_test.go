@@ -84,9 +84,10 @@ func TestConformance(t *testing.T) {
 	platformtest.Run(t, func(t *testing.T) platformtest.Setup {
 		server := start(t, nil)
 		return platformtest.Setup{
-			Platform: client(t, server), Second: client(t, server), Region: "fra",
-			Images:  [3]string{"registry.fly.io/suite:1", "registry.fly.io/suite:2", "registry.fly.io/suite:sick"},
-			Success: []string{"/bin/sh", "-c", "echo hello"}, Failure: []string{"/bin/sh", "-c", "echo hello; exit 3"},
+			Platform: client(t, server), Second: client(t, server), Region: "fra", Other: "ams", Size: "shared-cpu-2x:1gb",
+			Strategies: []string{"rolling", "canary", "bluegreen", "immediate"},
+			Images:     [3]string{"registry.fly.io/suite:1", "registry.fly.io/suite:2", "registry.fly.io/suite:sick"},
+			Success:    []string{"/bin/sh", "-c", "echo hello"}, Failure: []string{"/bin/sh", "-c", "echo hello; exit 3"},
 			Get: func(ctx context.Context, app, path string) (string, error) {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL()+"/_app/"+app+path, nil)
 				if err != nil {
@@ -154,16 +155,16 @@ func TestTroubleIsRepeatedAndThenNamedWithTheRequest(t *testing.T) {
 		server.ClearFaults()
 		server.AddFaults(f)
 	}
-	fault("GET /v1/apps/suite=503x2")
-	if _, err := p.Observe(t.Context(), "suite"); err != nil {
+	fault("POST /graphql=503x2")
+	if _, err := client(t, server).Observe(t.Context(), "suite"); err != nil {
 		t.Errorf("two 503 were not waited out: %v", err)
 	}
 	fault("GET /v1/apps/suite/secrets=429,count=2")
-	if _, err := p.Observe(t.Context(), "suite"); err != nil {
+	if _, err := client(t, server).Observe(t.Context(), "suite"); err != nil {
 		t.Errorf("two 429 were not waited out: %v", err)
 	}
 	fault("GET /v1/apps/suite/machines=500")
-	_, err := p.Observe(t.Context(), "suite")
+	_, err := client(t, server).Observe(t.Context(), "suite")
 	if errs.ExitCode(err) != 1 || !strings.Contains(err.Error(), "HTTP 500, request ") {
 		t.Errorf("endless trouble: %v", err)
 	}

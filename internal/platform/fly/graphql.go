@@ -11,6 +11,12 @@ import (
 // query runs a GraphQL query, which changes nothing and so may be repeated. An
 // error that is told with status 200 gets its code from extensions.code.
 func (p *Platform) query(ctx context.Context, what, text string, vars map[string]any, out any) error {
+	return explain(p.mutate(httpx.WithRetryable(ctx), what, text, vars, out), "%s", what)
+}
+
+// mutate runs a GraphQL document that changes something. An error of HTTP is left as
+// it is, so that it can be told whether the answer was lost.
+func (p *Platform) mutate(ctx context.Context, what, text string, vars map[string]any, out any) error {
 	var answer struct {
 		Data   any `json:"data"`
 		Errors []struct {
@@ -22,8 +28,8 @@ func (p *Platform) query(ctx context.Context, what, text string, vars map[string
 	}
 	answer.Data = out
 	in := map[string]any{"query": text, "variables": vars}
-	if err := p.call(httpx.WithRetryable(ctx), http.MethodPost, p.api+"/graphql", p.tokens.GraphQLHeader(), in, &answer, nil); err != nil {
-		return explain(err, "%s", what)
+	if err := p.call(ctx, http.MethodPost, p.api+"/graphql", p.tokens.GraphQLHeader(), in, &answer, nil); err != nil {
+		return err
 	}
 	if len(answer.Errors) == 0 {
 		return nil

@@ -22,14 +22,16 @@ import (
 // are renewed three times as often.
 const leaseTTL = 20 * time.Second
 
-// leaseSet is a lease on every machine of an app.
+// leaseSet is the lock of an app: a lease on its oldest machine. Whoever deploys
+// begins with that one, flyctl too, which leases them all; and no machine is changed
+// that another one changed since it was read. One lease costs two requests, where
+// one on each machine would cost two for each.
 type leaseSet struct {
-	p      *Platform
-	app    string
-	holder string
-	stop   context.CancelFunc
-	done   chan struct{}
-	once   sync.Once
+	p    *Platform
+	app  string
+	stop context.CancelFunc
+	done chan struct{}
+	once sync.Once
 }
 
 // leaseAnswer is the envelope of the lease endpoint; the published schema shows
@@ -44,28 +46,84 @@ type leaseAnswer struct {
 	Nonce string `json:"nonce"`
 }
 
-// Lock takes a lease on each machine. An app without machines has nothing to lock.
+// Lock takes the lease. An app without machines has nothing to lock.
 func (p *Platform) Lock(ctx context.Context, app, holder string) (platform.Lease, error) {
-	machines, err := p.appMachines(ctx, app)
-	if errs.CodeOf(err) == errs.NotFound {
-		err = nil // a first deploy: the app is still to be made
-	}
-	if err != nil {
-		return nil, err
-	}
+	p.mu.Lock()
+	p.holder = holder
+	p.mu.Unlock()
+	p.cache.goOn()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	set := &leaseSet{p: p, app: app, holder: holder, stop: stop, done: make(chan struct{})}
-	for _, m := range machines {
-		if err := p.acquire(ctx, app, m.ID, holder); err != nil {
-			close(set.done)
-			return nil, errors.Join(err, set.Release(context.WithoutCancel(ctx)))
-		}
+	set := &leaseSet{p: p, app: app, stop: stop, done: make(chan struct{})}
+	if err := p.lockOldest(ctx, app); err != nil {
+		close(set.done)
+		return nil, errors.Join(err, set.Release(context.WithoutCancel(ctx)))
 	}
 	go set.renew(background)
 	return set, nil
 }
 
-func (p *Platform) acquire(ctx context.Context, app, id, holder string) error {
+// lockTries is how often the oldest machine may turn out to be another one.
+const lockTries = 3
+
+// lockOldest takes the lease on the oldest machine. What was read before is used
+// to find it, and read anew under the lease: a machine that was made since is no
+// older, and one that is gone makes it begin again.
+func (p *Platform) lockOldest(ctx context.Context, app string) error {
+	if oldest, err := p.oldest(ctx, app); err == nil && oldest == "" {
+		p.cache.forget(kindMachines) // the first machines may have been made since
+	}
+	var err error
+	for range lockTries {
+		oldest, e := p.oldest(ctx, app)
+		if errs.CodeOf(e) == errs.NotFound {
+			return nil // a first deploy: the app is still to be made
+		}
+		if e != nil || oldest == "" {
+			return e
+		}
+		err = p.acquire(ctx, app, oldest)
+		if code := errs.CodeOf(err); err != nil && code != errs.NotFound {
+			return err
+		}
+		p.cache.forget(kindMachines, kindSecrets, kindLedger)
+		now, e := p.oldest(ctx, app)
+		if e != nil || err == nil && now == oldest {
+			return e
+		}
+		if err == nil {
+			if e := p.giveBack(ctx, app, oldest); e != nil {
+				return e
+			}
+		}
+	}
+	if err == nil {
+		err = errs.New(errs.Conflict, "%q has other machines each time one looks", app).WithHint("somebody else deploys it; run the same command again in a minute")
+	}
+	return err
+}
+
+// oldest is the id of the app's oldest machine, "" when it has none.
+func (p *Platform) oldest(ctx context.Context, app string) (string, error) {
+	machines, err := p.appMachines(ctx, app)
+	if err != nil || len(machines) == 0 {
+		return "", err
+	}
+	return machines[0].ID, nil
+}
+
+// handOver takes the lock to a machine that stays before the one that carries it is destroyed.
+func (p *Platform) handOver(ctx context.Context, app, from, to string) error {
+	if p.nonce(from) == nil || p.nonce(to) != nil {
+		return nil
+	}
+	return p.acquire(ctx, app, to)
+}
+
+// acquire takes, or renews, the lease on a machine.
+func (p *Platform) acquire(ctx context.Context, app, id string) error {
+	p.mu.Lock()
+	holder := p.holder
+	p.mu.Unlock()
 	in := map[string]any{"ttl": int(leaseTTL.Seconds()), "description": holder}
 	path := fmt.Sprintf("%s/lease?ttl=%d", machinePath(app, id), int(leaseTTL.Seconds()))
 	var got leaseAnswer
@@ -175,7 +233,7 @@ func (s *leaseSet) renew(ctx context.Context) {
 			for id := range s.p.held() {
 				// A lease that cannot be renewed shows at the next change of the machine, as a conflict.
 				one, cancel := context.WithTimeout(ctx, leaseTTL/4)
-				_ = s.p.acquire(one, s.app, id, s.holder)
+				_ = s.p.acquire(one, s.app, id)
 				cancel()
 			}
 		}
@@ -191,20 +249,27 @@ func (p *Platform) held() map[string]string {
 	return out
 }
 
-// Release gives the leases back. Machines that are gone need nothing.
+// giveBack ends the lease on a machine. One that is gone needs nothing.
+func (p *Platform) giveBack(ctx context.Context, app, id string) error {
+	err := p.machinesCall(ctx, http.MethodDelete, machinePath(app, id)+"/lease", nil, new(json.RawMessage), p.nonce(id))
+	p.mu.Lock()
+	delete(p.nonces, id)
+	p.mu.Unlock()
+	if status(err) == http.StatusNotFound {
+		return nil
+	}
+	return explain(err, "unlock machine %s", id)
+}
+
+// Release gives the lease back. A run has ended: the next one reads everything anew.
 func (s *leaseSet) Release(ctx context.Context) error {
 	var failed error
 	s.once.Do(func() {
 		s.stop()
 		<-s.done
+		s.p.cache.run(false)
 		for id := range s.p.held() {
-			err := s.p.machinesCall(ctx, http.MethodDelete, machinePath(s.app, id)+"/lease", nil, new(json.RawMessage), s.p.nonce(id))
-			if st := status(err); err != nil && st != http.StatusNotFound {
-				failed = errors.Join(failed, explain(err, "unlock machine %s", id))
-			}
-			s.p.mu.Lock()
-			delete(s.p.nonces, id)
-			s.p.mu.Unlock()
+			failed = errors.Join(failed, s.p.giveBack(ctx, s.app, id))
 		}
 	})
 	return failed

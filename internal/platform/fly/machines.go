@@ -1,12 +1,10 @@
 package fly
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,30 +19,8 @@ import (
 // pollInterval keeps well under Fly's limit of five Get Machine calls a second.
 const pollInterval = 500 * time.Millisecond
 
-// smokeTime is how long a machine without a health check has to stay up, as
-// flyctl wants it too, before it counts as running.
-const smokeTime = 10 * time.Second
-
 // crashLimit is how many exits during one roll-out make a crash loop.
 const crashLimit = 3
-
-// appMachines lists the machines that run the app itself, oldest first.
-func (p *Platform) appMachines(ctx context.Context, app string) ([]*fly.Machine, error) {
-	all, err := p.flaps.List(ctx, app, "")
-	if err != nil {
-		return nil, explain(err, "list the machines of %q", app)
-	}
-	var out []*fly.Machine
-	for _, m := range all {
-		if m.GetConfig() != nil && m.IsActive() && m.HasProcessGroup(fly.MachineProcessGroupApp) {
-			out = append(out, m)
-		}
-	}
-	slices.SortFunc(out, func(a, b *fly.Machine) int {
-		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
-	return out, nil
-}
 
 // launch creates a machine. It is not repeated after a lost answer: that could
 // make two.
@@ -93,7 +69,10 @@ func sameRelease(a, b *fly.MachineConfig) bool {
 // destroy removes a machine; one that is gone already is fine.
 func (p *Platform) destroy(ctx context.Context, app, id string) error {
 	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, p.nonce(id))
-	if status(err) == http.StatusNotFound {
+	if err == nil || status(err) == http.StatusNotFound {
+		p.mu.Lock()
+		delete(p.nonces, id) // its lease went with it
+		p.mu.Unlock()
 		return nil
 	}
 	return explain(err, "destroy machine %s", id)
@@ -114,45 +93,6 @@ func (p *Platform) versions(ctx context.Context, app, id string) ([]*fly.Machine
 		}
 	}
 	return out, nil
-}
-
-// await polls a machine until it runs the given version and passes its checks.
-// It gives up early when the machine stops, fails or keeps crashing; trouble of
-// the API is waited out.
-func (p *Platform) await(ctx context.Context, app string, want *fly.Machine, timeout time.Duration) error {
-	deadline := p.now().Add(timeout)
-	since := lastEvent(want)
-	var last *fly.Machine
-	var up time.Time // since when it has been running, for machines without a check
-	for {
-		m, err := p.flaps.Get(ctx, app, want.ID)
-		switch {
-		case status(err) == http.StatusNotFound && last == nil: // not seen by every part of the API yet
-		case err != nil && (!transient(err) || p.now().After(deadline)):
-			return explain(err, "watch machine %s", want.ID)
-		case err != nil:
-		default:
-			last = m
-			state, err := verdict(m, want.InstanceID, since)
-			if err != nil {
-				return p.withLog(ctx, app, m.ID, since, err)
-			}
-			if state != running {
-				up = time.Time{}
-			} else if up.IsZero() {
-				up = p.now()
-			}
-			if state == passing || state == running && p.now().Sub(up) >= smokeTime {
-				return nil
-			}
-		}
-		if p.now().After(deadline) {
-			return p.withLog(ctx, app, want.ID, since, timedOut(last, want.ID, timeout))
-		}
-		if err := p.sleep(ctx, pollInterval); err != nil {
-			return err
-		}
-	}
 }
 
 // progress is how far a machine has come.

@@ -41,64 +41,126 @@ type cluster struct {
 	} `json:"endpoints"`
 }
 
-// FindPostgres finds a cluster by name in the app's organization.
+// FindPostgres finds a cluster by name in the app's organization. The app's machines
+// may know its id, which saves the list.
 func (p *Platform) FindPostgres(ctx context.Context, app, name string) (*platform.Database, error) {
-	found, err := p.flaps.GetApp(ctx, app)
-	if status(err) == http.StatusNotFound {
+	a, err := p.about(ctx, app)
+	if errs.CodeOf(err) == errs.NotFound {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, explain(err, "look for the app %q", app)
+		return nil, err
 	}
-	org := found.Organization.Slug
-	if org == "" {
-		org = defaultOrg
+	if id := p.clusterHint(app); id != "" {
+		if db, err := p.database(ctx, id); err == nil && db.Name == name && !gone(db.Status) {
+			p.noteCluster(app, db.ID)
+			return db, nil
+		}
 	}
-	return p.findCluster(ctx, org, name)
+	c, err := p.clusterNamed(ctx, a.org(), name)
+	if c == nil || err != nil {
+		return nil, err
+	}
+	p.noteCluster(app, c.ID)
+	return p.database(ctx, c.ID)
 }
 
-func (p *Platform) findCluster(ctx context.Context, org, name string) (*platform.Database, error) {
+// clusterHint is the id of the app's database as its machines, seen a moment ago, have it.
+func (p *Platform) clusterHint(app string) string {
+	p.mu.Lock()
+	id := p.clusters[app]
+	p.mu.Unlock()
+	if id != "" {
+		return id
+	}
+	seen, _ := get[fleet](p.cache, kindMachines, app)
+	for _, m := range seen.app() {
+		if id := m.GetMetadataByKey(metaPostgres); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// noteCluster remembers an app's database, for the machines to come.
+func (p *Platform) noteCluster(app, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clusters[app] = id
+}
+
+func gone(status string) bool { return status == "deleting" || status == "deleted" }
+
+// clusterNamed looks for a cluster by name; nil when there is none.
+func (p *Platform) clusterNamed(ctx context.Context, org, name string) (*cluster, error) {
 	var list struct {
 		Data []cluster `json:"data"`
 	}
 	if err := p.machinesCall(ctx, http.MethodGet, "/postgres?org_slug="+url.QueryEscape(org), nil, &list, nil); err != nil {
 		return nil, explain(err, "list the databases of %q", org)
 	}
-	i := slices.IndexFunc(list.Data, func(c cluster) bool {
-		return c.Name == name && c.Status != "deleting" && c.Status != "deleted"
-	})
+	i := slices.IndexFunc(list.Data, func(c cluster) bool { return c.Name == name && !gone(c.Status) })
 	if i < 0 {
 		return nil, nil
 	}
-	return p.database(ctx, list.Data[i].ID)
+	return &list.Data[i], nil
 }
 
 // CreatePostgres creates a cluster, or finds the one of that name, and waits until it is ready.
 func (p *Platform) CreatePostgres(ctx context.Context, spec platform.DatabaseSpec, report platform.Report) (*platform.Database, error) {
 	org := spec.Org
 	if org == "" {
-		org = defaultOrg
+		a, err := p.about(ctx, spec.App)
+		if err != nil {
+			return nil, err
+		}
+		org = a.org()
 	}
-	have, err := p.findCluster(ctx, org, spec.Name)
+	c, err := p.clusterNamed(ctx, org, spec.Name)
 	if err != nil {
 		return nil, err
 	}
-	if have != nil { // made by a run that was cut off, or not ready at the moment
-		report("database %s (%s) is %s", have.Name, have.ID, have.Status)
-		return p.awaitAndAttach(ctx, have.ID, spec)
+	if c != nil { // made by a run that was cut off, or not ready at the moment
+		report("database %s (%s) is %s", c.Name, c.ID, c.Status)
+		return p.awaitAndAttach(ctx, c.ID, spec)
 	}
 	in := map[string]any{
 		"org_slug": org, "name": spec.Name, "region": spec.Region, "plan": spec.Plan,
 		"disk_size_gb": postgresDiskGB, "pg_major_version": strconv.Itoa(spec.Version), "pool_mode": spec.PoolMode,
 	}
-	var out struct {
-		Data cluster `json:"data"`
-	}
-	if err := p.machinesCall(ctx, http.MethodPost, "/postgres", in, &out, nil); err != nil {
+	if c, err = p.createCluster(ctx, org, spec.Name, "/postgres", in); err != nil {
 		return nil, explain(err, "create the database %q", spec.Name)
 	}
-	report("database %s (%s) is being created", spec.Name, out.Data.ID)
-	return p.awaitAndAttach(ctx, out.Data.ID, spec)
+	report("database %s (%s) is being created", spec.Name, c.ID)
+	return p.awaitAndAttach(ctx, c.ID, spec)
+}
+
+// createCluster sends a request that makes a cluster. When its answer is lost, it is
+// looked for by name before the request is sent again, for it may have been made.
+func (p *Platform) createCluster(ctx context.Context, org, name, path string, in any) (*cluster, error) {
+	for try := 1; ; try++ {
+		var out struct {
+			Data cluster `json:"data"`
+		}
+		err := p.machinesCall(ctx, http.MethodPost, path, in, &out, nil)
+		if err == nil {
+			return &out.Data, nil
+		}
+		if !lost(ctx, err) {
+			return nil, err
+		}
+		for range createTries { // what is new may be listed only a moment later
+			if e := p.sleep(ctx, 2*pollInterval); e != nil {
+				return nil, e
+			}
+			if c, e := p.clusterNamed(ctx, org, name); c != nil && e == nil {
+				return c, nil
+			}
+		}
+		if try == createTries {
+			return nil, err
+		}
+	}
 }
 
 func (p *Platform) awaitAndAttach(ctx context.Context, id string, spec platform.DatabaseSpec) (*platform.Database, error) {
@@ -106,8 +168,9 @@ func (p *Platform) awaitAndAttach(ctx context.Context, id string, spec platform.
 	if err != nil {
 		return nil, err
 	}
+	p.noteCluster(spec.App, db.ID)
 	// The attachment only records the link; the URLs are set as secrets by the deploy.
-	path := "/postgres/" + url.PathEscape(db.ID) + "/attachments"
+	path := clusterPath(db.ID) + "/attachments"
 	err = p.machinesCall(ctx, http.MethodPost, path, map[string]string{"app_name": spec.App}, nil, nil)
 	return db, explain(err, "attach the database %q", spec.Name)
 }
@@ -140,7 +203,7 @@ func (p *Platform) awaitCluster(ctx context.Context, id string) (*platform.Datab
 
 // database reads a cluster and, once it is ready, its credentials.
 func (p *Platform) database(ctx context.Context, id string) (*platform.Database, error) {
-	path := "/postgres/" + url.PathEscape(id)
+	path := clusterPath(id)
 	var got struct {
 		Data cluster `json:"data"`
 	}

@@ -58,11 +58,11 @@ func (p *Platform) RunTask(ctx context.Context, app string, task platform.Task) 
 // finishTasks waits for the release commands of killed runs, and removes them:
 // two migrations at once would be worse than waiting. The caller holds the lock.
 func (p *Platform) finishTasks(ctx context.Context, app string, timeout time.Duration) error {
-	all, err := p.flaps.List(ctx, app, "")
+	fleet, err := p.fleet(ctx, app)
 	if err != nil {
-		return explain(err, "list the machines of %q", app)
+		return err
 	}
-	for _, m := range all {
+	for _, m := range fleet.all {
 		if m.GetConfig() == nil || !m.IsActive() || !m.HasProcessGroup(taskGroup) {
 			continue
 		}

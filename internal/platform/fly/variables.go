@@ -30,13 +30,13 @@ func (p *Platform) ReadVariables(ctx context.Context, app string) (*platform.Var
 	machines, err := p.appMachines(ctx, app)
 	if err != nil {
 		if errs.CodeOf(err) == errs.NotFound {
-			return nil, errs.New(errs.NotFound, "no app %q on Fly.io", app).WithHint("run: opsctl deploy")
+			return nil, noApp(app)
 		}
 		return nil, err
 	}
-	secrets, err := p.flaps.ListAppSecrets(ctx, app, nil, false)
+	secrets, err := p.appSecrets(ctx, app)
 	if err != nil {
-		return nil, found(explain(err, "list the secrets of %q", app))
+		return nil, found(err)
 	}
 	m := newestStarted(machines)
 	if m == nil {

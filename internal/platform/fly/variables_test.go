@@ -55,7 +55,7 @@ func TestReadVariablesInTrouble(t *testing.T) {
 			}
 			server.AddFaults(f)
 		}
-		set, err := p.ReadVariables(t.Context(), app)
+		set, err := client(t, server).ReadVariables(t.Context(), app) // one that has read nothing yet
 		if tt.exit == 0 && (err != nil || len(set.Values) != 1 || set.Values[0].Value != secret) {
 			t.Errorf("%s: %+v, %v", tt.fault, set, err)
 		}

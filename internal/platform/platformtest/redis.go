@@ -28,24 +28,27 @@ func ping(ctx context.Context, address string) error {
 	}
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	answers := bufio.NewReader(conn)
-	if password, ok := u.User.Password(); ok {
-		auth := "AUTH " + password + "\r\n"
-		if name := u.User.Username(); name != "" && name != "default" {
-			auth = "AUTH " + name + " " + password + "\r\n"
+	say := func(want string, words ...string) error {
+		text := fmt.Sprintf("*%d\r\n", len(words)) // an array: not every server takes words on a line
+		for _, w := range words {
+			text += fmt.Sprintf("$%d\r\n%s\r\n", len(w), w)
 		}
-		if _, err := fmt.Fprint(conn, auth); err != nil {
+		if _, err := fmt.Fprint(conn, text); err != nil {
 			return err
 		}
-		if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "+OK") {
-			return fmt.Errorf("AUTH: %q, %w", line, err)
+		if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, want) {
+			return fmt.Errorf("%s: %q, %w", words[0], line, err)
+		}
+		return nil
+	}
+	if password, ok := u.User.Password(); ok {
+		auth := []string{"AUTH", password}
+		if name := u.User.Username(); name != "" && name != "default" {
+			auth = []string{"AUTH", name, password}
+		}
+		if err := say("+OK", auth...); err != nil {
+			return err
 		}
 	}
-	if _, err := fmt.Fprint(conn, "PING\r\n"); err != nil {
-		return err
-	}
-	line, err := answers.ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "+PONG") {
-		return fmt.Errorf("PING: %q, %w", line, err)
-	}
-	return nil
+	return say("+PONG", "PING")
 }
