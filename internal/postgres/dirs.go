@@ -168,3 +168,19 @@ func TempDir(ctx context.Context) (dir string, remove func() error, err error) {
 	}
 	return dir, func() error { return removeOwned(dir, lock) }, nil
 }
+
+// TempHome is TempDir for a cluster's home (ScratchOptions.Home): below a
+// directory that the user who runs PostgreSQL can enter, which the one for
+// temporary files need not be.
+func TempHome(ctx context.Context) (dir string, remove func() error, err error) {
+	Sweep(ctx, "")
+	for _, parent := range parents("") {
+		if !Enterable(parent) {
+			continue
+		}
+		if dir, lock, err := ownedDir(parent); err == nil {
+			return dir, func() error { return removeOwned(dir, lock) }, nil
+		}
+	}
+	return "", nil, errors.New("no directory for temporary files can be entered by the user that runs PostgreSQL")
+}

@@ -78,7 +78,7 @@ func open(ctx context.Context, spec world.DatabaseSpec) (*Server, error) {
 	s := &Server{spec: spec, home: spec.Home, release: func() error { return nil }}
 	var err error
 	if spec.Home == "" {
-		s.home, s.release, err = postgres.TempDir(ctx)
+		s.home, s.release, err = postgres.TempHome(ctx)
 	} else {
 		s.home, err = place(spec.Home)
 	}
