@@ -3,8 +3,11 @@ package compose
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -38,8 +41,8 @@ func (r *rollout) await(ctx context.Context, waited []string) error {
 			if at < 0 {
 				return errs.New(errs.Conflict, "the container %s is gone: somebody else has removed it", name)
 			}
-			if err := dead(found[at]); err != nil {
-				return r.withTail(ctx, name, err)
+			if dead(found[at]) != nil {
+				return r.withTail(ctx, name, dead(r.lastExit(ctx, found[at])))
 			}
 			if ok, seen := passes(found[at], status); !ok {
 				behind, why = append(behind, name), seen
@@ -68,13 +71,36 @@ func (p *rollout) checks(ctx context.Context) (front.Status, error) {
 	return s, json.Unmarshal(out, &s)
 }
 
+// lastExit gives a container that the engine has started again the exit code that it
+// ended with before, which the engine tells in its events alone.
+func (p *Platform) lastExit(ctx context.Context, c container) container {
+	if !c.State.Running {
+		return c
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, _ := p.engine.out(ctx, "events", "--since", c.Created.Format(time.RFC3339), "--until", p.o.Now().Format(time.RFC3339Nano),
+		"--filter", "container="+c.ID, "--filter", "event=die", "--format", "{{.Actor.Attributes.exitCode}}")
+	c.State.ExitCode = platform.ExitUnknown // where it cannot be had
+	for _, line := range lines(out) {
+		if code, err := strconv.Atoi(line); err == nil {
+			c.State.ExitCode = code
+		}
+	}
+	return c
+}
+
 // dead tells why a container is beyond hope; nil when it is not.
 func dead(c container) error {
 	switch {
 	case c.State.OOMKilled && !c.State.Running:
 		return errs.New(errs.Failure, "%s ran out of memory", c.name())
 	case c.RestartCount >= crashLimit:
-		return errs.New(errs.Failure, "%s keeps crashing: exit code %d, %d times", c.name(), c.State.ExitCode, c.RestartCount)
+		code := ""
+		if c.State.ExitCode != platform.ExitUnknown {
+			code = fmt.Sprintf(": exit code %d", c.State.ExitCode)
+		}
+		return errs.New(errs.Failure, "%s keeps crashing%s, %d times", c.name(), code, c.RestartCount)
 	case c.State.Status == "exited" || c.State.Status == "dead":
 		return errs.New(errs.Failure, "%s stopped: exit code %d", c.name(), c.State.ExitCode)
 	}

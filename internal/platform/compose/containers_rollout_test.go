@@ -215,7 +215,7 @@ func TestContainersTheFrontRemembers(t *testing.T) {
 
 func TestContainersAPortThatIsTaken(t *testing.T) {
 	r := needRig(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", freePort(t))
 	must(t, err)
 	defer l.Close()
 	err = r.client(t, l.Addr().String(), nil).CreateApp(t.Context(), platform.AppSpec{Name: app})
