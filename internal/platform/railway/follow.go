@@ -21,6 +21,12 @@ const (
 	checkGrace     = time.Minute // Railway notices the end of the health check's time itself
 )
 
+// A process that ended so often, or restarts for so long, is in a crash loop.
+const (
+	crashLimit  = 3
+	restartTime = 15 * time.Second
+)
+
 // lagRounds is how often a new deployment may be unknown to the part of the API
 // that is asked.
 const lagRounds = 10
@@ -107,7 +113,7 @@ func (p *Platform) progress(ctx context.Context, id string) (progress, error) {
 // follow looks at a deployment until it is over, its time is up, or its process
 // has ended, which no waiting cures.
 func (p *Platform) follow(ctx context.Context, v *view, id string, want platform.Release, report platform.Report) (ended, error) {
-	watch := watch{began: p.o.Now(), said: "", timeout: want.Timeout}
+	watch := newWatch(p.o.Now(), want.Timeout)
 	var last progress
 	for round := 0; ; round++ {
 		now, err := p.progress(ctx, id)
@@ -148,8 +154,28 @@ type watch struct {
 	checking time.Time // since when its instances are there
 	command  time.Time // since when the release command runs
 	said     string
-	restarts int
 	timeout  time.Duration
+
+	exits map[string]int       // by instance: how often it was seen to begin to restart
+	since map[string]time.Time // by instance: since when it restarts
+}
+
+func newWatch(now time.Time, timeout time.Duration) *watch {
+	return &watch{began: now, timeout: timeout, exits: map[string]int{}, since: map[string]time.Time{}}
+}
+
+// loops tells that an instance ends again and again. One restart is none: a
+// database that is not there yet may be behind it.
+func (w *watch) loops(now time.Time, id, status string) bool {
+	if status != "RESTARTING" {
+		delete(w.since, id)
+		return false
+	}
+	if _, known := w.since[id]; !known {
+		w.since[id] = now
+		w.exits[id]++
+	}
+	return w.exits[id] >= crashLimit || now.Sub(w.since[id]) > restartTime
 }
 
 // look judges one answer: done, or an error when it will not come to a good end.
@@ -168,12 +194,10 @@ func (w *watch) look(now time.Time, pr progress, report platform.Report) (bool, 
 		switch i.Status {
 		case "CRASHED", "EXITED":
 			return false, errors.Join(errs.New(errs.Failure, "the process of the new version has ended (%s)", strings.ToLower(i.Status)), errGiveUp)
-		case "RESTARTING":
-			w.restarts++
 		}
-	}
-	if w.restarts > 1 {
-		return false, errors.Join(errs.New(errs.Failure, "the process of the new version ends again and again"), errGiveUp)
+		if w.loops(now, i.ID, i.Status) {
+			return false, errors.Join(errs.New(errs.Failure, "the process of the new version ends again and again"), errGiveUp)
+		}
 	}
 	return false, w.late(now, pr)
 }

@@ -209,7 +209,7 @@ func TestWatch(t *testing.T) {
 		"failed build":     {status: statusFailed, steps: `[{"step":"BUILD_IMAGE","createdAt":"2026-01-01T00:00:00Z","payload":{"error":"no Dockerfile","reason":"x"}}]`, code: errs.Failure},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := watch{began: at, timeout: time.Minute}
+			w := newWatch(at, time.Minute)
 			pr := progress{deployment: deployment{ID: "d", Status: tt.status}}
 			if tt.steps != "" {
 				pr.steps = events(tt.steps)
@@ -238,6 +238,22 @@ func TestWatch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestACrashLoopIsNoSingleRestart(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		seen  string // one letter a second: r restarting, u running
+		loops bool
+	}{{"rrrrru", false}, {"ruru", false}, {"rururur", true}, {strings.Repeat("r", 20), true}, {"uuuu", false}} {
+		w, loops := newWatch(at, time.Minute), false
+		for i, c := range tt.seen {
+			loops = loops || w.loops(at.Add(time.Duration(i)*time.Second), "i", map[rune]string{'r': "RESTARTING", 'u': "RUNNING"}[c])
+		}
+		if loops != tt.loops {
+			t.Errorf("%s: %v", tt.seen, loops)
+		}
 	}
 }
 
