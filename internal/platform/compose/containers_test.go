@@ -49,11 +49,22 @@ func needRig(t *testing.T) *rig {
 	return r
 }
 
-var madeOnce = sync.OnceValues(func() (*rig, error) {
+// TestMain removes the programs that the tests have built.
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "opsctl-compose-test-")
 	if err != nil {
-		return nil, err
+		panic(err)
 	}
+	programs = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var programs string
+
+var madeOnce = sync.OnceValues(func() (*rig, error) {
+	dir := programs
 	r := &rig{bin: os.Getenv("DOCKER_BIN"), front: filepath.Join(dir, "front"), program: filepath.Join(dir, "app")}
 	if r.bin == "" {
 		r.bin = "docker"
