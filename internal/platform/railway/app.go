@@ -59,6 +59,12 @@ func (p *Platform) CreateApp(ctx context.Context, spec platform.AppSpec) error {
 }
 
 func (p *Platform) ensurePlace(ctx context.Context, spec platform.AppSpec) (*place, error) {
+	p.mu.Lock()
+	known := p.places[spec.Name]
+	p.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
 	node, err := p.findProject(ctx, spec.Name)
 	if err != nil {
 		return nil, err
@@ -112,16 +118,6 @@ func (p *Platform) createProject(ctx context.Context, id *identity, spec platfor
 		return nil, err
 	}
 	var made *projectNode
-	create := func() error {
-		var data struct {
-			Project projectNode `json:"projectCreate"`
-		}
-		const text = "mutation($input: ProjectCreateInput!) { projectCreate(input: $input) {" + projectFields + "} }"
-		in := map[string]any{"name": name, "workspaceId": home, "defaultEnvironmentName": p.environmentName()}
-		err := p.mutate(ctx, text, map[string]any{"input": in}, &data, false)
-		made = &data.Project
-		return err
-	}
 	find := func() (bool, error) {
 		list, err := p.listProjects(ctx, home)
 		if err != nil {
@@ -132,6 +128,20 @@ func (p *Platform) createProject(ctx context.Context, id *identity, spec platfor
 			return true, nil
 		}
 		return false, nil
+	}
+	// What was read with the token may be old by now.
+	if there, err := find(); there || err != nil {
+		return made, err
+	}
+	create := func() error {
+		var data struct {
+			Project projectNode `json:"projectCreate"`
+		}
+		const text = "mutation($input: ProjectCreateInput!) { projectCreate(input: $input) {" + projectFields + "} }"
+		in := map[string]any{"name": name, "workspaceId": home, "defaultEnvironmentName": p.environmentName()}
+		err := p.mutate(ctx, text, map[string]any{"input": in}, &data, false)
+		made = &data.Project
+		return err
 	}
 	if err := p.once(ctx, create, find); err != nil {
 		return nil, p.explain(err, "create the project %q", name)

@@ -86,7 +86,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		},
 		"roll back":  func() { _, _ = p.rollBack(ctx, v, deployment{ID: "d", CanReturn: true}, want, silent) },
 		"limit":      func() { _ = p.limit(ctx, v, "1cpu-1gb") },
-		"again":      func() { _, _ = p.again(ctx, v, deployment{ID: "d"}, platform.Release{Image: "upload:x"}) },
+		"resize":     func() { _, _ = p.resize(ctx, v, platform.Release{Image: "upload:x"}); _, _ = p.resize(ctx, v, want) },
 		"regions":    func() { _, _ = p.regionNamed(ctx, v, "nowhere") },
 		"domains":    func() { _, _ = p.customDomains(ctx, v) },
 		"one domain": func() { _, _ = p.domainNow(ctx, v, &customDomain{ID: "x"}) },

@@ -143,9 +143,7 @@ func (p *Platform) rollBack(ctx context.Context, v *view, old deployment, then p
 	id := ""
 	find := func() (bool, error) {
 		d, err := p.newSince(ctx, v.app, v.deployments)
-		if d != nil {
-			id = d.ID
-		}
+		id = d.id()
 		return d != nil, err
 	}
 	err := p.once(ctx, func() error { return p.mutate(ctx, text, map[string]any{"id": old.ID}, nil, false) }, find)

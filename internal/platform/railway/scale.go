@@ -70,14 +70,10 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 	if err := p.limit(ctx, v, to.Size); err != nil {
 		return err
 	}
-	vars := map[string]any{"environment": v.environment.ID, "service": v.service, "settings": replicas(next.Instances, next.Region)}
-	if err := p.mutate(ctx, settingsText, vars, nil, true); err != nil {
-		return p.explain(err, "scale %q", app)
-	}
 	report("%d instances%s", next.Instances, scaleDetail(next))
-	id, err := p.again(ctx, v, current, next)
+	id, err := p.resize(ctx, v, next)
 	if err != nil {
-		return err
+		return p.explain(err, "scale %q", app)
 	}
 	// A deployment of its own: the number and size are those from now on.
 	next.Command = nil
@@ -103,34 +99,34 @@ func scaleDetail(r platform.Release) string {
 	return detail
 }
 
-// again deploys what runs with the settings of now: an image anew, a build from
-// source with the image that Railway keeps of it.
-func (p *Platform) again(ctx context.Context, v *view, current deployment, next platform.Release) (string, error) {
+// resize brings the settings to what runs. An image is deployed anew with them.
+// What Railway built itself is not built again for that: a change that is
+// committed to the environment is applied to the build there is.
+func (p *Platform) resize(ctx context.Context, v *view, next platform.Release) (string, error) {
+	settings := replicas(next.Instances, next.Region)
 	if !built(next.Image) {
-		next.Source = nil
+		vars := map[string]any{"environment": v.environment.ID, "service": v.service, "settings": settings}
+		if err := p.mutate(ctx, settingsText, vars, nil, true); err != nil {
+			return "", err
+		}
 		return p.begin(ctx, v, next)
 	}
-	id := ""
-	create := func() error {
-		var data struct {
-			Deployment namedNode `json:"deploymentRedeploy"`
+	const text = `mutation($environment: String!, $patch: EnvironmentConfig!, $message: String) {
+		environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
+	patch := map[string]any{"services": map[string]any{v.service: map[string]any{"deploy": settings}}}
+	vars := map[string]any{"environment": v.environment.ID, "patch": patch, "message": "opsctl: scale " + v.app}
+	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+		return "", err
+	}
+	for round := range 2 * lagRounds {
+		if d, err := p.newSince(ctx, v.app, v.deployments); err != nil || d != nil {
+			return d.id(), err
 		}
-		const text = "mutation($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }"
-		err := p.mutate(ctx, text, map[string]any{"id": current.ID}, &data, false)
-		id = data.Deployment.ID
-		return err
-	}
-	find := func() (bool, error) {
-		d, err := p.newSince(ctx, v.app, v.deployments)
-		if d != nil {
-			id = d.ID
+		if err := p.pause(ctx, round); err != nil {
+			return "", err
 		}
-		return d != nil, err
 	}
-	if err := p.once(ctx, create, find); err != nil {
-		return "", p.explain(err, "deploy %q again", v.app)
-	}
-	return id, nil
+	return "", errs.New(errs.Timeout, "Railway has taken the settings of %q and begun no deployment", v.app).WithHint("they come with the next: opsctl deploy")
 }
 
 // regionNamed is the region of that name; a Usage error names those there are.

@@ -108,14 +108,16 @@ func TestOnlyRemoves(t *testing.T) {
 	names := []string{"A", "B"}
 	for patch, want := range map[string]bool{
 		"": true, "null": true, "{}": true, `{"services":{},"volumes":null}`: true,
-		`{"services":{"s":{"variables":{"A":null}}}}`:          true,
-		`{"services":{"s":{"variables":{"C":null}}}}`:          false,
-		`{"services":{"s":{"variables":{"A":{"value":"x"}}}}}`: false,
-		`{"services":{"other":{"variables":{"A":null}}}}`:      false,
-		`{"services":{"s":{"variables":{"A":null}},"t":{}}}`:   false,
-		`{"volumes":{"v":{"isDeleted":true}}}`:                 false,
-		`"text"`:                                               false,
-		`{"sharedVariables":{"A":null},"services":{"s":{}}}`:   false,
+		`{"services":{"s":{"variables":{"A":null}}}}`:                               true,
+		`{"services":{"s":{"variables":{"C":null}}}}`:                               false,
+		`{"services":{"s":{"variables":{"A":{"value":"x"}}}}}`:                      false,
+		`{"services":{"other":{"variables":{"A":null}}}}`:                           false,
+		`{"services":{"s":{"variables":{"A":null}},"t":{"isDeleted":true}}}`:        false,
+		`{"services":{"s":{"variables":{"A":null},"deploy":{"startCommand":"x"}}}}`: false,
+		`{"services":{"s":{"deploy":{},"variables":{"B":null}}}}`:                   true,
+		`{"volumes":{"v":{"isDeleted":true}}}`:                                      false,
+		`"text"`:                                                                    false,
+		`{"sharedVariables":{"A":null},"services":{"s":{}}}`:                        false,
 	} {
 		if got := onlyRemoves(json.RawMessage(patch), "s", names); got != want {
 			t.Errorf("%s: %v", patch, got)

@@ -149,23 +149,38 @@ func onlyRemoves(patch json.RawMessage, service string, names []string) bool {
 		return string(patch) == "" || string(patch) == "null"
 	}
 	for key, part := range top {
-		var services map[string]struct {
-			Variables map[string]json.RawMessage `json:"variables"`
-		}
-		if text := string(part); text == "null" || text == "{}" || text == "[]" {
+		if empty(part) {
 			continue
 		}
-		if key != "services" || json.Unmarshal(part, &services) != nil || len(services) > 1 {
+		var services map[string]map[string]json.RawMessage
+		if key != "services" || json.Unmarshal(part, &services) != nil {
 			return false
 		}
-		one, ours := services[service]
-		if !ours {
-			return false
-		}
-		for name, value := range one.Variables {
-			if string(value) != "null" || !slices.Contains(names, name) {
-				return false
+		for id, fields := range services {
+			for field, value := range fields {
+				if !empty(value) && (id != service || field != "variables" || !nulls(value, names)) {
+					return false
+				}
 			}
+		}
+	}
+	return true
+}
+
+func empty(part json.RawMessage) bool {
+	text := string(part)
+	return text == "null" || text == "{}" || text == "[]"
+}
+
+// nulls tells that variables are all taken away, and all of these names.
+func nulls(part json.RawMessage, names []string) bool {
+	var variables map[string]json.RawMessage
+	if json.Unmarshal(part, &variables) != nil {
+		return false
+	}
+	for name, value := range variables {
+		if string(value) != "null" || !slices.Contains(names, name) {
+			return false
 		}
 	}
 	return true

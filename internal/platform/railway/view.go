@@ -50,6 +50,14 @@ type deployment struct {
 	} `json:"instances"`
 }
 
+// id is the deployment's; "" of none.
+func (d *deployment) id() string {
+	if d == nil {
+		return ""
+	}
+	return d.ID
+}
+
 // deploymentMeta is the part of the free-form meta that is looked at.
 type deploymentMeta struct {
 	Image         string `json:"image"`
