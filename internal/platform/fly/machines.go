@@ -3,6 +3,7 @@ package fly
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -49,7 +50,7 @@ func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, confi
 	// The version makes a repeated request harmless: it is refused when the first one was carried out.
 	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, machinePath(app, m.ID), in, &out, p.nonce(m.ID))
 	if status(err) == http.StatusConflict {
-		if now, e := p.flaps.Get(ctx, app, m.ID); e == nil && sameRelease(now.GetConfig(), config) {
+		if now, e := p.flaps.Get(ctx, app, m.ID); e == nil && now.InstanceID != m.InstanceID && sameConfig(now.GetConfig(), config) {
 			return now, nil // it was, and its answer was lost
 		}
 		return nil, errs.Wrap(err, errs.Conflict, "update machine %s", m.ID).
@@ -61,9 +62,11 @@ func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, confi
 	return &out, nil
 }
 
-// sameRelease tells whether two configs are of the same roll-out.
-func sameRelease(a, b *fly.MachineConfig) bool {
-	return a != nil && a.Image == b.Image && a.Metadata[metaLabel] == b.Metadata[metaLabel] && releaseVersion(a) == releaseVersion(b)
+// sameConfig tells whether a machine has the config that it was to get, as far as
+// opsctl decides it: the API may spell the rest in another way.
+func sameConfig(a, b *fly.MachineConfig) bool {
+	return a != nil && a.Image == b.Image && a.Metadata[metaLabel] == b.Metadata[metaLabel] && releaseVersion(a) == releaseVersion(b) &&
+		sizeOf(a.Guest) == sizeOf(b.Guest) && maps.Equal(a.Env, b.Env)
 }
 
 // destroy removes a machine; one that is gone already is fine.

@@ -132,7 +132,13 @@ const goneLimit = 20
 // the API is waited out: giving up would cut the command off.
 func (p *Platform) awaitEnd(ctx context.Context, app, id string, timeout time.Duration) (*fly.MachineExitEvent, error) {
 	deadline := p.now().Add(timeout)
+	w := watch{Platform: p, app: app, want: &fly.Machine{ID: id}}
 	for gone := 0; ; {
+		if left := min(deadline.Sub(p.now()), waitMost); left >= time.Second && gone == 0 {
+			// The machine destroys itself at the end. One call that blocks takes the place of
+			// many that look; whatever it says, what counts is what is seen then.
+			_ = w.wait(ctx, left, fly.MachineStateDestroyed, "failed")
+		}
 		m, err := p.flaps.Get(ctx, app, id)
 		switch {
 		case err != nil && status(err) != http.StatusNotFound && !transient(err):
