@@ -35,8 +35,8 @@ func start(t *testing.T, change func(*emulator.Options)) *emulator.Server {
 		t.Fatal(err)
 	}
 	o := emulator.Options{
-		Exec:       []string{"/bin/sh", "-c", platformtest.Role + "=app GORACE=atexit_sleep_ms=0 exec " + self},
-		SeedImages: []string{"suite:1", "suite:2", "suite:sick"}, StateDir: t.TempDir(),
+		Exec:       []string{"/bin/sh", "-c", "case $OPSCTL_EMULATOR_IMAGE in *crash*) echo boom; exit 1;; esac; " + platformtest.Role + "=app GORACE=atexit_sleep_ms=0 exec " + self},
+		SeedImages: []string{"suite:1", "suite:2", "suite:sick", "suite:crash"}, StateDir: t.TempDir(),
 	}
 	if change != nil {
 		change(&o)

@@ -286,3 +286,25 @@ func TestSomebodyElsesDeploymentIsAConflict(t *testing.T) {
 		t.Errorf("%v, %s", err, errs.HintOf(err))
 	}
 }
+
+// A version that ends at once ends the roll-out, long before its time is up, and
+// says what it printed.
+func TestACrashEndsTheRollOutEarly(t *testing.T) {
+	server := start(t, nil)
+	p := client(t, server, nil)
+	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: "shop"}))
+	one, err := p.RollOut(t.Context(), "shop", release(server, "suite:1"), silent)
+	must(t, err)
+	crash := release(server, "suite:crash")
+	crash.Timeout = 10 * time.Minute
+	began := time.Now()
+	out, err := p.RollOut(t.Context(), "shop", crash, silent)
+	if errs.CodeOf(err) != errs.Failure || !strings.Contains(errs.HintOf(err), "boom") || time.Since(began) > time.Minute || out.Release.Version == "" {
+		t.Errorf("%v after %s, %s", err, time.Since(began), errs.HintOf(err))
+	}
+	state, err := p.Observe(t.Context(), "shop")
+	must(t, err)
+	if state.Current.Version != one.Release.Version || state.Mixed {
+		t.Errorf("current %+v", state.Current)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -59,9 +60,7 @@ func (l *place) service(name string) string {
 // vars are the ids as GraphQL variables, with more of them.
 func (l *place) vars(more map[string]any) map[string]any {
 	out := map[string]any{"project": l.project.ID, "environment": l.environment.ID}
-	for k, v := range more {
-		out[k] = v
-	}
+	maps.Copy(out, more)
 	return out
 }
 

@@ -86,7 +86,7 @@ func (p *Platform) CreatePostgres(ctx context.Context, spec platform.DatabaseSpe
 		report("database %s (%s) is %s", spec.Name, root.ID, root.status())
 	} else {
 		report("database %s is being created", spec.Name)
-		if _, l, err = p.serviceFrom(ctx, spec.App, l, templatePostgres, spec.Name, func(s templateService) {
+		if l, err = p.serviceFrom(ctx, spec.App, l, templatePostgres, spec.Name, func(s templateService) {
 			s.version(spec.Version)
 			inRegion(s, spec.Region)
 		}); err != nil {
@@ -229,7 +229,7 @@ func (p *Platform) CreateRedis(ctx context.Context, spec platform.CacheSpec, rep
 		report("Redis %s (%s) is %s", spec.Name, s.ID, s.status())
 	} else {
 		report("Redis %s is being created", spec.Name)
-		if _, _, err = p.serviceFrom(ctx, spec.App, l, templateRedis, spec.Name, func(s templateService) {
+		if _, err = p.serviceFrom(ctx, spec.App, l, templateRedis, spec.Name, func(s templateService) {
 			s.version(spec.Version)
 			inRegion(s, spec.Region)
 		}); err != nil {

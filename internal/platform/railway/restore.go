@@ -3,6 +3,7 @@ package railway
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -60,9 +61,7 @@ func (p *Platform) rolledBack(ctx context.Context, before *view, old deployment,
 	return p.write(ctx, before.app, func(v *view) error {
 		r := &v.record
 		r.Lock, r.Staged, r.Next = before.record.Lock, v.newerThan(old, before), nil
-		for version, known := range before.record.Releases {
-			r.Releases[version] = known
-		}
+		maps.Copy(r.Releases, before.record.Releases)
 		r.Releases[id] = e
 		return nil
 	})

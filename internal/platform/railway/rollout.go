@@ -33,10 +33,7 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 	if err != nil {
 		return out, err
 	}
-	id, err := p.begun(ctx, v, want)
-	if err != nil {
-		return out, err
-	}
+	id := v.begun(want)
 	if id == "" {
 		if v, err = p.prepare(ctx, v, want); err != nil {
 			return out, err
@@ -88,10 +85,10 @@ func (p *Platform) settle(ctx context.Context, v *view, id string, want platform
 }
 
 // begun is the deployment of this very release that a killed run began; "" when there is none.
-func (p *Platform) begun(_ context.Context, v *view, want platform.Release) (string, error) {
+func (v *view) begun(want platform.Release) string {
 	next := v.record.Next
 	if next == nil || next.Label != want.Label || want.Label == "" || !platform.SameImage(next.Image, want.Image) || !maps.Equal(next.Env, want.Env) {
-		return "", nil
+		return ""
 	}
 	for _, d := range v.deployments {
 		if d.Created.Unix() < next.At-clockSkew || d.Status == statusFailed || d.Status == statusCrashed || d.Status == statusSkipped {
@@ -106,9 +103,9 @@ func (p *Platform) begun(_ context.Context, v *view, want platform.Release) (str
 		if image := d.meta().Image; image != "" && want.Source == nil && !platform.SameImage(image, want.Image) {
 			continue
 		}
-		return d.ID, nil
+		return d.ID
 	}
-	return "", nil
+	return ""
 }
 
 // setUpText sets variables and settings of a service. The fields of a mutation

@@ -42,7 +42,7 @@ func (p *Platform) stream(ctx context.Context, t *tail) (got bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	batches, ended := make(chan []logNode), make(chan error, 1)
 	go func() { ended <- readBatches(ctx, conn, batches) }()
 	// What came between the last question and the subscription is asked for once.
@@ -80,6 +80,7 @@ func (p *Platform) subscribe(ctx context.Context, text string, vars map[string]a
 	defer cancel()
 	header := p.header()
 	target := "ws" + strings.TrimPrefix(p.base, "http") + graphqlPath
+	//nolint:bodyclose // the library closes it
 	conn, resp, err := websocket.Dial(handshake, target, &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: p.transport}, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})

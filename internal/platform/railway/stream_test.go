@@ -24,7 +24,6 @@ type journal struct {
 	closed bool // no streams at all
 	after  int  // a stream breaks after that many messages
 	dials  int
-	sent   chan struct{}
 }
 
 func (j *journal) write(n int) {

@@ -165,15 +165,15 @@ func (p *Platform) awaitWorkflow(ctx context.Context, id string) error {
 }
 
 // serviceFrom makes a service of a name from a template with one service. It
-// returns its id, and the place with it.
-func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, name string, change func(templateService)) (string, *place, error) {
+// returns the place with it.
+func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, name string, change func(templateService)) (*place, error) {
 	t, err := p.template(ctx, code)
 	if err != nil {
-		return "", l, err
+		return l, err
 	}
 	list := t.services()
 	if len(list) == 0 {
-		return "", l, errs.New(errs.Failure, "Railway's template %q has no service", code)
+		return l, errs.New(errs.Failure, "Railway's template %q has no service", code)
 	}
 	for _, s := range list {
 		if len(list) == 1 {
@@ -197,12 +197,12 @@ func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, 
 		return "", nil
 	}
 	if err := p.apply(ctx, l, t, "", func() (bool, error) { id, err := arrived(); return id != "", err }); err != nil {
-		return "", l, p.explain(err, "create %q", name)
+		return l, p.explain(err, "create %q", name)
 	}
 	for round := 0; ; round++ {
 		id, err := arrived()
 		if err != nil {
-			return "", l, err
+			return l, err
 		}
 		if id != "" && l.service(name) != id {
 			err = p.rename(ctx, id, name)
@@ -212,10 +212,10 @@ func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, 
 			if id == "" {
 				err = errs.New(errs.Failure, "Railway made no service from its template %q", code)
 			}
-			return id, l, err
+			return l, err
 		}
 		if err := p.pause(ctx, round); err != nil {
-			return "", l, err
+			return l, err
 		}
 	}
 }
