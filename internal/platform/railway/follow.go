@@ -21,10 +21,12 @@ const (
 	checkGrace     = time.Minute // Railway notices the end of the health check's time itself
 )
 
-// A process that ended so often, or restarts for so long, is in a crash loop.
+// A process that ended so often, or restarts for so many looks (and seconds at
+// the least), is in a crash loop.
 const (
-	crashLimit  = 3
-	restartTime = 15 * time.Second
+	crashLimit   = 3
+	restartLooks = 5
+	restartTime  = 3 * time.Second
 )
 
 // lagRounds is how often a new deployment may be unknown to the part of the API
@@ -113,7 +115,7 @@ func (p *Platform) progress(ctx context.Context, id string) (progress, error) {
 // follow looks at a deployment until it is over, its time is up, or its process
 // has ended, which no waiting cures.
 func (p *Platform) follow(ctx context.Context, v *view, id string, want platform.Release, report platform.Report) (ended, error) {
-	watch := newWatch(p.o.Now(), want.Timeout)
+	watch := newWatch(p.o.Now(), want.Timeout, max(restartLooks*p.o.Poll, restartTime))
 	var last progress
 	for round := 0; ; round++ {
 		now, err := p.progress(ctx, id)
@@ -155,13 +157,14 @@ type watch struct {
 	command  time.Time // since when the release command runs
 	said     string
 	timeout  time.Duration
+	patience time.Duration // with an instance that restarts
 
 	exits map[string]int       // by instance: how often it was seen to begin to restart
 	since map[string]time.Time // by instance: since when it restarts
 }
 
-func newWatch(now time.Time, timeout time.Duration) *watch {
-	return &watch{began: now, timeout: timeout, exits: map[string]int{}, since: map[string]time.Time{}}
+func newWatch(now time.Time, timeout, patience time.Duration) *watch {
+	return &watch{began: now, timeout: timeout, patience: patience, exits: map[string]int{}, since: map[string]time.Time{}}
 }
 
 // loops tells that an instance ends again and again. One restart is none: a
@@ -175,7 +178,7 @@ func (w *watch) loops(now time.Time, id, status string) bool {
 		w.since[id] = now
 		w.exits[id]++
 	}
-	return w.exits[id] >= crashLimit || now.Sub(w.since[id]) > restartTime
+	return w.exits[id] >= crashLimit || now.Sub(w.since[id]) > w.patience
 }
 
 // look judges one answer: done, or an error when it will not come to a good end.

@@ -211,7 +211,7 @@ func TestWatch(t *testing.T) {
 		"failed build":     {status: statusFailed, steps: `[{"step":"BUILD_IMAGE","createdAt":"2026-01-01T00:00:00Z","payload":{"error":"no Dockerfile","reason":"x"}}]`, code: errs.Failure},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWatch(at, time.Minute)
+			w := newWatch(at, time.Minute, 15*time.Second)
 			pr := progress{deployment: deployment{ID: "d", Status: tt.status}}
 			if tt.steps != "" {
 				pr.steps = events(tt.steps)
@@ -249,7 +249,7 @@ func TestACrashLoopIsNoSingleRestart(t *testing.T) {
 		seen  string // one letter a second: r restarting, u running
 		loops bool
 	}{{"rrrrru", false}, {"ruru", false}, {"rururur", true}, {strings.Repeat("r", 20), true}, {"uuuu", false}} {
-		w, loops := newWatch(at, time.Minute), false
+		w, loops := newWatch(at, time.Minute, 15*time.Second), false
 		for i, c := range tt.seen {
 			loops = loops || w.loops(at.Add(time.Duration(i)*time.Second), "i", map[rune]string{'r': "RESTARTING", 'u': "RUNNING"}[c])
 		}
