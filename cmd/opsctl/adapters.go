@@ -26,7 +26,7 @@ type adapter struct {
 // adapters are all of them, by the names in opsctl.yaml.
 func adapters() map[string]adapter {
 	return map[string]adapter{
-		"fly": {flyFacts, (*fly.Platform)(nil), "FLY_FLAPS_BASE_URL", func(ctx context.Context, a *app, _ target) (platform.Platform, error) {
+		"fly": {fly.Facts, (*fly.Platform)(nil), "FLY_FLAPS_BASE_URL", func(ctx context.Context, a *app, _ target) (platform.Platform, error) {
 			return fly.New(ctx, fly.Options{Lookup: a.lookup, HTTP: a.httpOptions()})
 		}},
 		"railway": {railway.Facts, (*railway.Platform)(nil), "RAILWAY_BACKBOARD_URL", func(ctx context.Context, a *app, t target) (platform.Platform, error) {
@@ -36,7 +36,7 @@ func adapters() map[string]adapter {
 			return render.New(ctx, render.Options{Lookup: a.lookup, HTTP: a.httpOptions(), Owner: t.env.Org, Project: t.env.Project, Environment: t.name})
 		}},
 		"compose": {compose.Facts, (*compose.Platform)(nil), "DOCKER_HOST", func(ctx context.Context, a *app, t target) (platform.Platform, error) {
-			o := compose.Options{Lookup: a.lookup, File: compose.FindFile(filepath.Dir(t.project.Path))}
+			o := compose.Options{Lookup: a.lookup, File: compose.FindFile(filepath.Dir(t.project.Path)), Port: t.project.Web.Port}
 			if pg := t.project.Postgres; pg != nil {
 				o.Pool = compose.Pool{MaxConnections: pg.Pool.MaxConnections, ConnectTimeout: pg.Pool.ConnectTimeout.D(), IdleTimeout: pg.Pool.IdleTimeout.D()}
 			}
@@ -107,9 +107,4 @@ func ability[T any](p platform.Platform, name string) (T, error) {
 	}
 	return able, errs.New(errs.Usage, "%s has no %s that opsctl can use", p.Name(), name).
 		WithHint("instead: %s\nwhat each platform can do: opsctl platforms", alternative)
-}
-
-// flyFacts stands until the adapter tells them itself.
-func flyFacts() platform.Facts {
-	return platform.Facts{Name: "fly", Title: "Fly.io", Strategies: []string{"rolling", "immediate"}, Tokens: []string{"FLY_ACCESS_TOKEN", "FLY_API_TOKEN"}}
 }

@@ -85,7 +85,7 @@ func (a *app) hasSchema(t target) bool {
 
 // variableRules are what the schema and opsctl.yaml say of the variables' ways.
 func (a *app) variableRules(ctx context.Context, t target) (deploy.VariableRules, error) {
-	rules := deploy.VariableRules{Plain: t.env.Vars}
+	rules := deploy.VariableRules{Plain: plainVars(t)}
 	if !a.hasSchema(t) {
 		return rules, nil
 	}
@@ -240,7 +240,7 @@ func (a *app) variablePlan(ctx context.Context, t target, in envInput) (*deploy.
 		return nil, nil, err
 	}
 	plan, err := engine.PrepareVariables(ctx, deploy.VariableRequest{
-		App: platform.AppSpec{Name: t.env.App, Org: t.env.Org}, Wanted: in.wanted, Rules: in.rules, Postgres: databaseSpec(t),
+		App: platform.AppSpec{Name: t.env.App, Org: t.env.Org}, Wanted: in.wanted, Rules: in.rules, Postgres: databaseSpec(t), Redis: redisSpec(t),
 	})
 	return engine, plan, err
 }

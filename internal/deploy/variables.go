@@ -98,6 +98,7 @@ type VariableRequest struct {
 	Wanted   Wanted
 	Rules    VariableRules
 	Postgres *platform.DatabaseSpec // as in Request
+	Redis    *platform.CacheSpec    // as in Request
 }
 
 // VariablePlan is the answer: what a push would set.
@@ -112,7 +113,7 @@ type VariablePlan struct {
 
 // PrepareVariables compares and changes nothing.
 func (e *Engine) PrepareVariables(ctx context.Context, req VariableRequest) (*VariablePlan, error) {
-	p := &Prepared{Request: Request{App: req.App, Secrets: req.Wanted.Secrets, Postgres: req.Postgres}}
+	p := &Prepared{Request: Request{App: req.App, Secrets: req.Wanted.Secrets, Postgres: req.Postgres, Redis: req.Redis}}
 	var err error
 	if p.prints, err = OpenFingerprints(e.StateDir); err != nil {
 		return nil, err
@@ -130,6 +131,9 @@ func (e *Engine) PrepareVariables(ctx context.Context, req VariableRequest) (*Va
 	}
 	if p.Request.Postgres != nil { // as deploy finds it: not with a database of the app's own
 		c.database = map[string]string{PooledURL: p.secrets[PooledURL], DirectURL: p.secrets[DirectURL]}
+	}
+	if p.Request.Redis != nil {
+		c.database[RedisURL] = p.secrets[RedisURL]
 	}
 	for _, s := range p.platformSecrets() {
 		c.there[s.Name] = s
@@ -199,7 +203,11 @@ func (c *comparison) variable(name string) Variable {
 		} else if v.State != VariableSame {
 			v.Reason = "the next deploy sets it"
 		}
-		v.Reason = "of the managed database: " + v.Reason
+		what := "database"
+		if name == RedisURL {
+			what = "Redis"
+		}
+		v.Reason = "of the managed " + what + ": " + v.Reason
 		if wanted {
 			v.Reason += "; " + directAlone
 		}
@@ -245,7 +253,7 @@ func (c *comparison) compared(name, value string) (VariableState, string) {
 // keep says why a variable that only the platform has is never pruned; "" when it may be.
 func (c *comparison) keep(name string) string {
 	switch {
-	case name == PooledURL || name == DirectURL:
+	case name == PooledURL || name == DirectURL || name == RedisURL:
 		return "a database's URL"
 	case strings.HasPrefix(name, c.prefix):
 		return "the platform's own"
