@@ -16,28 +16,34 @@ import (
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
-// The stream is taken for dead when nothing comes for streamIdle, and opened
-// anew; while it cannot be opened, the log is polled.
+// While a stream is open, what was printed is also read by request: soon after it
+// was opened, and then every recheck times the pause of a poll (30 s). A stream
+// that does not answer a ping within pongWait is taken for dead.
 const (
-	streamIdle  = time.Minute
+	recheck     = 15
+	openWait    = 30 * time.Second
+	pongWait    = 10 * time.Second
 	streamLimit = 1 << 20 // bytes of a message
 	overlap     = 2 * time.Second
-	keptIDs     = 5000
+	keptIDs     = 50_000
 )
 
 // follower gives log lines as they come, each once. A stream may break at any
-// moment, and says nothing of what it missed: so each time it is opened, what was
-// printed since the last line is read by request as well, and ids sort out what
-// came on both ways.
+// moment, may begin a moment after it says so, and tells nothing of what it
+// missed. So what was printed since the last time is read by request as well,
+// whenever a stream is opened and now and then, and ids sort out what came on
+// both ways. While no stream can be opened the log is polled.
 type follower struct {
 	*Platform
 	app   string
 	query logQuery
 	line  func(platform.LogLine) error
 
-	last time.Time       // of the newest line
-	seen map[string]bool // ids, the newest keptIDs of them
-	ids  []string
+	last    time.Time       // of the newest line
+	checked time.Time       // up to here nothing is missing
+	seen    map[string]bool // ids, the newest keptIDs of them
+	ids     []string
+	count   int // of lines
 }
 
 // emit passes a line on unless it was passed on before.
@@ -49,6 +55,7 @@ func (f *follower) emit(e logEntry) error {
 		f.seen = map[string]bool{}
 	}
 	f.seen[e.ID] = true
+	f.count++
 	if f.ids = append(f.ids, e.ID); len(f.ids) > keptIDs {
 		delete(f.seen, f.ids[0])
 		f.ids = f.ids[1:]
@@ -72,7 +79,7 @@ func (e *callerError) Unwrap() error { return e.err }
 func (f *follower) run(ctx context.Context) error {
 	wait := f.pause()
 	for {
-		lines := len(f.ids)
+		lines := f.count
 		streamed, err := f.stream(ctx)
 		if final := f.final(ctx, err); final != nil {
 			return final
@@ -83,7 +90,7 @@ func (f *follower) run(ctx context.Context) error {
 				return final
 			}
 		}
-		if streamed || len(f.ids) != lines {
+		if streamed || f.count != lines {
 			wait = f.pause()
 		}
 		if err := wait.wait(ctx); err != nil {
@@ -107,10 +114,13 @@ func (f *follower) final(ctx context.Context, err error) error {
 	return nil
 }
 
-// catchUp reads what was printed since the last line.
+// catchUp reads what was printed since it was called before.
 func (f *follower) catchUp(ctx context.Context) error {
-	q := f.query
-	q.from, q.to = f.last.Add(-overlap), f.now().Add(time.Minute)
+	q, upTo := f.query, f.last
+	if f.checked.IsZero() {
+		f.checked = f.last
+	}
+	q.from, q.to = f.checked.Add(-overlap), f.now().Add(time.Minute)
 	var failed error
 	err := f.readLogs(ctx, q, func(page []logEntry) bool {
 		slices.SortStableFunc(page, func(a, b logEntry) int { return a.Timestamp.Compare(b.Timestamp) })
@@ -121,17 +131,22 @@ func (f *follower) catchUp(ctx context.Context) error {
 		}
 		return false
 	})
+	if err == nil && failed == nil {
+		f.checked = upTo
+	}
 	return errors.Join(failed, err)
 }
 
 // stream opens the WebSocket and passes on what comes until it breaks. The result
 // tells whether it was open.
 func (f *follower) stream(ctx context.Context) (bool, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	q := f.query
 	q.from, q.to = f.last, time.Time{}
 	address := "ws" + strings.TrimPrefix(f.base, "http") + "/logs/subscribe?" + q.values(f.o.PageSize).Encode()
 	header := http.Header{"Authorization": {"Bearer " + f.key}, "User-Agent": {f.agent}}
-	open, cancel := context.WithTimeout(httpx.WithoutRetry(ctx), streamIdle)
+	open, cancel := context.WithTimeout(httpx.WithoutRetry(ctx), openWait)
 	defer cancel()
 	conn, resp, err := websocket.Dial(open, address, &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header})
 	if err != nil {
@@ -142,27 +157,63 @@ func (f *follower) stream(ctx context.Context) (bool, error) {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(streamLimit)
-	// Only now: what is printed between is on the stream already.
+	entries, broken := make(chan logEntry, 256), make(chan error, 2)
+	tell := func(err error) {
+		select {
+		case broken <- err:
+		default: // one is enough
+		}
+	}
+	go func() { tell(receive(ctx, conn, entries)) }()
 	if err := f.catchUp(ctx); err != nil {
 		return true, err
 	}
+	pause := f.o.Poll
+	check := time.NewTimer(pause)
+	defer check.Stop()
 	for {
-		if err := f.next(ctx, conn); err != nil {
+		select {
+		case e := <-entries:
+			err = f.emit(e)
+		case err = <-broken:
+		case <-check.C:
+			pause = min(2*pause, recheck*f.o.Poll)
+			check.Reset(pause)
+			err = f.catchUp(ctx)
+			go func() { // beside the loop: the answer comes behind the lines that it takes
+				if perr := ping(ctx, conn); perr != nil {
+					tell(perr)
+				}
+			}()
+		}
+		if err != nil {
 			return true, err
 		}
 	}
 }
 
-func (f *follower) next(ctx context.Context, conn *websocket.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, streamIdle)
+// receive sends on what comes, until it breaks or ctx ends.
+func receive(ctx context.Context, conn *websocket.Conn, entries chan<- logEntry) error {
+	for {
+		_, data, err := conn.Read(ctx)
+		if err != nil {
+			return err
+		}
+		var e logEntry
+		if json.Unmarshal(data, &e) != nil || e.ID == "" {
+			continue // not a line
+		}
+		select {
+		case entries <- e:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ping asks for an answer, which the receiver of the connection takes.
+func ping(ctx context.Context, conn *websocket.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, pongWait)
 	defer cancel()
-	_, data, err := conn.Read(ctx)
-	if err != nil {
-		return err
-	}
-	var e logEntry
-	if json.Unmarshal(data, &e) != nil || e.ID == "" {
-		return nil // not a line
-	}
-	return f.emit(e)
+	return conn.Ping(ctx)
 }
