@@ -16,7 +16,7 @@ import (
 
 func TestTheDocumentIsThere(t *testing.T) {
 	spectest.Require(t, spectest.RenderFile)
-	if _, err := spectest.LoadRender(); err != nil {
+	if _, err := document(); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/opsctl/opsctl/internal/emulator"
 	"github.com/opsctl/opsctl/internal/httpx"
+	"github.com/opsctl/opsctl/internal/platform"
 	"github.com/opsctl/opsctl/internal/platform/platformtest"
 	"github.com/opsctl/opsctl/internal/platform/render"
-	"github.com/opsctl/opsctl/internal/spectest"
 )
 
 // TestMain doubles as the app of the emulator's services.
@@ -63,7 +63,7 @@ func client(t *testing.T, server *emulator.Server) *render.Platform {
 		HTTP:   httpx.Options{UserAgent: "opsctl/test", MaxAttempts: 3, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond},
 		Poll:   50 * time.Millisecond, Settle: 10 * time.Millisecond,
 	}
-	if api, err := spectest.LoadRender(); err == nil {
+	if api, err := document(); err == nil {
 		check := api.Check(t)
 		check.Refused = true
 		o.HTTP.Base = onlyBelow("/v1/", check.Transport(nil))
@@ -125,4 +125,44 @@ func TestConformance(t *testing.T) {
 			Get: get(server, client(t, server)), Verify: func(string) {},
 		}
 	})
+}
+
+// What is new shows late, and lists come in pages of two.
+func TestSlowToShowAndPagesOfTwo(t *testing.T) {
+	server := start(t, func(o *emulator.Options) { o.Lag, o.PageSize, o.NoPostgres = 150*time.Millisecond, 2, true })
+	p := client(t, server)
+	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
+	secret := "s3cret"
+	must(t, p.StageSecrets(t.Context(), app, map[string]*string{"A": &secret, "B": &secret, "C": &secret}))
+	var first platform.Release
+	for n, image := range []string{"suite:1", "suite:2"} {
+		resolved, err := p.ResolveImage(t.Context(), app, server.Host()+"/"+image)
+		must(t, err)
+		want := release(fmt.Sprint(n))
+		want.Image = resolved.Pinned()
+		out, err := p.RollOut(t.Context(), app, want, silent)
+		must(t, err)
+		if n == 0 {
+			first = out.Release
+		}
+	}
+	_, err := p.Restore(t.Context(), app, first, silent)
+	must(t, err)
+	p = client(t, server)
+	var state *platform.State
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		if state, err = p.Observe(t.Context(), app); err == nil && state.Current != nil && state.Current.Label == "label-0" || time.Now().After(deadline) {
+			break
+		}
+		p = client(t, server)
+	}
+	must(t, err)
+	if c := state.Current; c == nil || c.Env["COLOR"] != "0" || len(state.Secrets) != 3 {
+		t.Errorf("%+v, %+v", state, c)
+	}
+	list, err := p.Releases(t.Context(), app, 10)
+	must(t, err)
+	if len(list) != 3 {
+		t.Errorf("%d releases: %+v", len(list), list)
+	}
 }

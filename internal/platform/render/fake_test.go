@@ -38,6 +38,8 @@ type fake struct {
 	logs   []object
 	events []object
 	onMake func() // after a service was made
+	kill   func()
+	nth    map[int]string // number of a request -> what is to happen to it: "lose", or a status
 }
 
 type object = map[string]any
@@ -71,7 +73,7 @@ func (f *fake) client(change func(*render.Options)) *render.Platform {
 		HTTP:   httpx.Options{UserAgent: "opsctl/test", MaxAttempts: 3, MinBackoff: time.Millisecond, MaxBackoff: 2 * time.Millisecond},
 		Poll:   2 * time.Millisecond, Settle: time.Millisecond, Fresh: time.Minute,
 	}
-	if api, err := spectest.LoadRender(); err == nil {
+	if api, err := document(); err == nil {
 		check := api.Check(f.t)
 		check.Answers, check.Refused = false, true
 		o.HTTP.Base = check.Transport(nil)
@@ -85,6 +87,9 @@ func (f *fake) client(change func(*render.Options)) *render.Platform {
 	}
 	return p
 }
+
+// document is Render's, read once: it is large.
+var document = sync.OnceValues(spectest.LoadRender)
 
 // requests counts those whose line begins so.
 func (f *fake) requests(prefix string) int {
@@ -104,6 +109,24 @@ func (f *fake) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.log = append(f.log, line)
+	switch trouble := f.nth[len(f.log)]; trouble {
+	case "":
+	case "kill":
+		f.kill()
+		f.lose[line] = 1
+	case "lose":
+		f.lose[line] = 1
+	case "reset":
+		conn, _, err := rw.(http.Hijacker).Hijack()
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		_ = conn.Close()
+		return
+	default:
+		f.refuse[line], _ = strconv.Atoi(trouble)
+	}
 	if st := f.refuse[line]; st != 0 {
 		delete(f.refuse, line)
 		rw.WriteHeader(st)
