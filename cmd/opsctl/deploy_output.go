@@ -61,7 +61,7 @@ func (d *deployProgress) plan(t target, p *deploy.Prepared) {
 	if d.a.global.JSON || d.a.global.Quiet && !d.a.global.DryRun {
 		return
 	}
-	fmt.Fprintf(w, "%s to %s (%s, %s) as %s\n", ui.Bold(t.env.App), t.env.Platform, t.name, t.env.Region, p.Identity.Account)
+	fmt.Fprintf(w, "%s to %s (%s) as %s\n", ui.Bold(t.env.App), t.env.Platform, strings.Join(nonEmpty(t.name, t.env.Region), ", "), p.Identity.Account)
 	if p.CutOff != nil {
 		fmt.Fprintf(w, "%s the run %s of %s was cut off during %q; this one goes on from what stands\n",
 			ui.Warn, p.CutOff.ID, p.CutOff.Started.UTC().Format(time.DateTime), p.CutOff.LastStep)

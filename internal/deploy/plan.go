@@ -114,6 +114,14 @@ func Plan(want Desired, have Observed) []Change {
 	return append(changes, release...)
 }
 
+// instances is how many run where, for people; a platform of one place has no regions.
+func instances(r platform.Release) string {
+	if r.Region == "" {
+		return strconv.Itoa(r.Instances) + " ×"
+	}
+	return strconv.Itoa(r.Instances) + " × " + r.Region
+}
+
 func planSecrets(secrets map[string]SecretChange) []Change {
 	var changes []Change
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
@@ -136,7 +144,7 @@ func planRelease(want Desired, current *platform.Release) []Change {
 	if current == nil {
 		return []Change{{
 			Action: Create, Object: "release", Field: "image", New: platform.ShortImage(r.Image),
-			Reason: strconv.Itoa(r.Instances) + " × " + r.Region,
+			Reason: instances(r),
 		}}
 	}
 	var changes []Change

@@ -230,7 +230,7 @@ func (r *run) rollOut(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d × %s", r.release.Instances, r.release.Region), nil
+	return instances(r.release), nil
 }
 
 // mark makes the release official, in the ledger and on this machine.
