@@ -249,11 +249,11 @@ func TestStoresWithLostAnswers(t *testing.T) {
 }
 
 func TestListsOfManyPages(t *testing.T) {
-	f, p, _ := running(t)
+	f, _, _ := running(t)
 	for i := range 7 {
 		f.svc[0].env[fmt.Sprintf("V_%d", i)] = "x"
 	}
-	p = f.client(func(o *render.Options) { o.PageSize = 3 })
+	p := f.client(func(o *render.Options) { o.PageSize = 3 })
 	set, err := p.ReadVariables(t.Context(), app)
 	must(t, err)
 	if len(set.Values) != 9 {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,7 +38,7 @@ const pageLimit = 100
 
 // The defaults of Options.
 const (
-	defaultPoll   = 2 * time.Second
+	defaultPoll   = time.Second
 	defaultSettle = time.Second
 	defaultFresh  = 5 * time.Second
 )
@@ -184,6 +185,7 @@ func (p *Platform) call(ctx context.Context, method, path string, query url.Valu
 	if err != nil {
 		return httpx.RedactError(err)
 	}
+	defer resp.Body.Close()
 	answer, err := httpx.ReadBody(resp, maxAnswer)
 	if err != nil {
 		return fmt.Errorf("read the answer of %s %s: %w", method, httpx.RedactURL(req.URL), err)
@@ -208,9 +210,7 @@ func again(ctx context.Context) context.Context { return httpx.WithRetryable(ctx
 // until most items have come (0 means all).
 func list[T any](ctx context.Context, p *Platform, path string, query url.Values, key string, most int) ([]T, error) {
 	q := url.Values{}
-	for k, v := range query {
-		q[k] = v
-	}
+	maps.Copy(q, query)
 	limit := p.o.PageSize
 	if most > 0 {
 		limit = min(limit, most)

@@ -62,7 +62,7 @@ func (p *Platform) only(ctx context.Context, app string, made *service) (*servic
 		if made == nil && err == nil {
 			return nil, errs.New(errs.Failure, "Render made no service %q", app).WithHint("run the same command again")
 		}
-		return made, nil //nolint:nilerr // the service is there; that it could not be looked for is no reason to lose it
+		return made, nil // also when it could not be looked for: that is no reason to lose the one that is there
 	}
 	if err := p.call(ctx, http.MethodDelete, servicePath(made.ID), nil, nil, nil); err != nil && !missing(err) {
 		return nil, explain(err, "delete %s, the second service %q", made.ID, app)

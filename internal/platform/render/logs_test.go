@@ -115,8 +115,10 @@ func (l *logServer) subscribe(rw http.ResponseWriter, r *http.Request) {
 			l.mu.Lock()
 			e := l.entry(i)
 			l.mu.Unlock()
-			if wsjson.Write(ctx, conn, e) != nil || wsjson.Write(ctx, conn, e) != nil { // twice: once is to be enough
-				return
+			for range 2 { // twice: it is to be passed on once
+				if wsjson.Write(ctx, conn, e) != nil {
+					return
+				}
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // was opened, and then every recheck times the pause of a poll (30 s). A stream
 // that does not answer a ping within pongWait is taken for dead.
 const (
-	recheck     = 15
+	recheck     = 30
 	openWait    = 30 * time.Second
 	pongWait    = 10 * time.Second
 	streamLimit = 1 << 20 // bytes of a message
@@ -148,7 +148,7 @@ func (f *follower) stream(ctx context.Context) (bool, error) {
 	header := http.Header{"Authorization": {"Bearer " + f.key}, "User-Agent": {f.agent}}
 	open, cancel := context.WithTimeout(httpx.WithoutRetry(ctx), openWait)
 	defer cancel()
-	conn, resp, err := websocket.Dial(open, address, &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header})
+	conn, resp, err := websocket.Dial(open, address, &websocket.DialOptions{HTTPClient: f.http, HTTPHeader: header}) //nolint:bodyclose // Dial closes it
 	if err != nil {
 		if resp != nil {
 			return false, &apiError{status: resp.StatusCode, requestID: requestID(resp.Header)}
