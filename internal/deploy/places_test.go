@@ -47,7 +47,7 @@ type stage struct {
 	dir    string // the engine's state
 }
 
-func (p place) stage(t *testing.T) *stage {
+func (p place) stage(t testing.TB) *stage {
 	t.Helper()
 	server, err := emulator.New(emulator.Options{
 		SeedImages: []string{"shop:v1", "shop:v2"}, RestartBackoff: 50 * time.Millisecond, NoPostgres: true,
@@ -77,12 +77,16 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 }
 
 // engine is the deploy engine as of one machine.
-func (s *stage) engine(ctx context.Context, t *testing.T, base http.RoundTripper) *deploy.Engine {
+func (s *stage) engine(ctx context.Context, t testing.TB, base http.RoundTripper) *deploy.Engine {
 	t.Helper()
 	p, err := s.place.open(ctx, lookupIn(s.server.Env()), quick(base))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s.with(p)
+}
+
+func (s *stage) with(p platform.Platform) *deploy.Engine {
 	return &deploy.Engine{Platform: p, StateDir: s.dir, Holder: "tester@here", Prober: &health.Prober{}, Sleep: pause}
 }
 
