@@ -197,8 +197,9 @@ func joinWords(words []string) string {
 
 // deployProgress shows a deploy: a checklist for people, events for scripts.
 type deployProgress struct {
-	a    *app
-	list *ui.Checklist
+	a     *app
+	list  *ui.Checklist
+	stays string // of a rollback: what it does not touch
 }
 
 func newDeployProgress(a *app) *deployProgress {

@@ -138,7 +138,7 @@ func (d *deployProgress) result(r deploy.Result) error {
 			return err
 		}
 		if !d.a.global.Quiet && r.Previous != "" {
-			fmt.Fprintf(d.a.io.Err, "not undone: the database, and the values of secrets\nto undo this rollback: opsctl rollback --to %s\n", r.Previous)
+			fmt.Fprintf(d.a.io.Err, "%s\nto undo this rollback: opsctl rollback --to %s\n", d.stays, r.Previous)
 		}
 		return nil
 	default:

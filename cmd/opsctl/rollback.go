@@ -34,6 +34,7 @@ It asks first; without a terminal it needs --yes.`,
 				return err
 			}
 			progress := newDeployProgress(a)
+			progress.stays = whatStays(t)
 			defer progress.close()
 			engine, err := a.engine(ctx, t, progress.event)
 			if err != nil {
@@ -48,8 +49,8 @@ It asks first; without a terminal it needs --yes.`,
 				plan = a.io.Out // it is what was asked for
 			}
 			if !a.global.JSON && (!a.global.Quiet || a.global.DryRun) {
-				fmt.Fprintf(plan, "%s: release %s → %s (%s); the database and the secrets stay as they are\n",
-					ui.Bold(t.env.App), releaseText(state.Current.Version), release.Version, platform.ShortImage(release.Image))
+				fmt.Fprintf(plan, "%s: release %s → %s (%s); %s\n",
+					ui.Bold(t.env.App), releaseText(state.Current.Version), release.Version, platform.ShortImage(release.Image), whatStays(t))
 			}
 			if a.global.DryRun {
 				if a.global.JSON {
@@ -71,4 +72,12 @@ It asks first; without a terminal it needs --yes.`,
 	cmd.Flags().StringVar(&to, "to", "", "release to return to, by `name` or the beginning of it (see: opsctl history)")
 	cmd.Flags().StringVar(&platformName, "platform", "", "platform (default: the environment's)")
 	return cmd
+}
+
+// whatStays says what a rollback on the platform does not touch.
+func whatStays(t target) string {
+	if one, err := adapterOf(t.env.Platform); err == nil && one.facts().SecretsRollBack {
+		return "the database stays as it is; secrets are those of then, until the next deploy"
+	}
+	return "the database and the secrets stay as they are"
 }

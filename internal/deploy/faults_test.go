@@ -46,6 +46,7 @@ func faultKinds() []faultKind {
 // faulty is a network on which some requests go wrong: those with the numbers in at.
 type faulty struct {
 	at    map[int64]faultKind
+	next  http.RoundTripper
 	count atomic.Int64
 	mu    sync.Mutex
 	met   []string
@@ -55,13 +56,13 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	n := f.count.Add(1) - 1
 	kind, ok := f.at[n]
 	if !ok {
-		return http.DefaultTransport.RoundTrip(r)
+		return f.next.RoundTrip(r)
 	}
 	f.mu.Lock()
 	f.met = append(f.met, fmt.Sprintf("%s at %d: %s %s", kind, n, r.Method, r.URL.Path))
 	f.mu.Unlock()
 	if kind == late502 || kind == lateReset {
-		resp, err := http.DefaultTransport.RoundTrip(r)
+		resp, err := f.next.RoundTrip(r)
 		if err != nil {
 			return nil, err
 		}

@@ -2,8 +2,10 @@ package deploy_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/opsctl/opsctl/internal/platform/fly"
 	"github.com/opsctl/opsctl/internal/platform/railway"
 	"github.com/opsctl/opsctl/internal/platform/render"
+	"github.com/opsctl/opsctl/internal/spectest"
 )
 
 // place is a platform that the same deploys are tried on.
@@ -79,11 +82,49 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 // engine is the deploy engine as of one machine.
 func (s *stage) engine(ctx context.Context, t testing.TB, base http.RoundTripper) *deploy.Engine {
 	t.Helper()
+	checked := s.checked(t)
+	if f, ok := base.(*faulty); ok {
+		f.next = checked // what is injected is no answer of the platform's
+	} else if base == nil {
+		base = checked
+	}
 	p, err := s.place.open(ctx, lookupIn(s.server.Env()), quick(base))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s.with(p)
+}
+
+// checked is the network, with every exchange held against the platform's published
+// schema. Fly.io's are in the tests of its adapter.
+func (s *stage) checked(t testing.TB) http.RoundTripper {
+	t.Helper()
+	switch s.place.name {
+	case "railway":
+		return spectest.NewGraphQL(t, spectest.RailwayFile).Transport("/graphql/v2", http.DefaultTransport)
+	case "render":
+		doc, err := spectest.LoadRender()
+		if errors.Is(err, spectest.ErrNoReference) {
+			return http.DefaultTransport
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return apiOnly{doc.Check(t).Transport(http.DefaultTransport)}
+	default:
+		return http.DefaultTransport
+	}
+}
+
+// apiOnly sends the API's requests to be checked, and others, such as the image
+// registry's, on.
+type apiOnly struct{ checked http.RoundTripper }
+
+func (t apiOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		return t.checked.RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 func (s *stage) with(p platform.Platform) *deploy.Engine {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -201,9 +202,14 @@ func (s *Server) closeWorlds() error {
 	errList := make([]error, len(s.fronts))
 	var all sync.WaitGroup
 	for i, f := range s.fronts {
-		if f.world != nil {
-			all.Go(func() { errList[i] = f.world.Close() })
-		}
+		all.Go(func() {
+			if view, ok := f.view.(io.Closer); ok { // its streams and timers, before the world that they look at
+				errList[i] = view.Close()
+			}
+			if f.world != nil {
+				errList[i] = errors.Join(errList[i], f.world.Close())
+			}
+		})
 	}
 	all.Wait()
 	return errors.Join(errList...)

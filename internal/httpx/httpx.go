@@ -171,7 +171,7 @@ func CodeOf(status int) errs.Code {
 
 // requestIDs are the headers in which the platforms, Sentry, S3 and the
 // proxies in front of them name a request; the most specific first.
-var requestIDs = []string{"Fly-Request-Id", "X-Request-Id", "Request-Id", "X-Railway-Request-Id", "X-Amz-Request-Id", "Cf-Ray"}
+var requestIDs = []string{"Fly-Request-Id", "X-Request-Id", "Request-Id", "X-Railway-Request-Id", "Rndr-Id", "X-Amz-Request-Id", "Cf-Ray"}
 
 // RequestID is the server's id of the request, or "" when it sent none.
 func RequestID(h http.Header) string {

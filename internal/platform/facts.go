@@ -21,4 +21,6 @@ type Facts struct {
 	TimeLimits     string `json:"time_limits"`     // of requests and jobs
 	RollBack       string `json:"roll_back"`       // what comes back, and what does not
 	Cost           string `json:"cost"`            // what to expect, roughly
+	// SecretsRollBack: the platform's own roll-back brings the secrets of then back, too.
+	SecretsRollBack bool `json:"secrets_roll_back"`
 }

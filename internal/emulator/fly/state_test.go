@@ -37,12 +37,12 @@ func TestEveryFieldIsKept(t *testing.T) {
 	} {
 		from, to := reflect.TypeOf(tt.from), reflect.TypeOf(tt.to)
 		var names []string
-		for i := range to.NumField() {
-			names = append(names, strings.ToLower(to.Field(i).Name))
+		for f := range to.Fields() {
+			names = append(names, strings.ToLower(f.Name))
 		}
 		kept := " " + strings.Join(names, " ") + " " + tt.anew + " "
-		for i := range from.NumField() {
-			if name := from.Field(i).Name; !strings.Contains(kept, " "+strings.ToLower(name)+" ") && !strings.Contains(kept, " "+name+" ") {
+		for f := range from.Fields() {
+			if name := f.Name; !strings.Contains(kept, " "+strings.ToLower(name)+" ") && !strings.Contains(kept, " "+name+" ") {
 				t.Errorf("%s.%s is not kept: add it to %s", from.Name(), name, to.Name())
 			}
 		}
