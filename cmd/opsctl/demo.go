@@ -26,7 +26,7 @@ func newDemoCmd(a *app) *cobra.Command {
 		Long: `Run opsctl's whole path in a temporary directory: files for a multi-tenant
 Next.js app, its environment checked, a deploy with migrations to a local
 emulator of Fly.io, a second deploy that fails its health check and is rolled
-back, a backup, the proof of the backup, and a damaged copy that is found out.
+back, the same deploy to stand-ins of Railway and Render, a backup, the proof of the backup, and a damaged copy that is found out.
 
 Everything is real but the app's image: no Docker is needed, so opsctl itself
 stands in for it (a small server with the app's health route, and its
@@ -116,6 +116,7 @@ func (d *demo) run(ctx context.Context) error {
 		{"A platform on this machine", d.startEmulator},
 		{"Deploy: database, secrets, migrations, roll-out, health", d.firstDeploy},
 		{"A release that does not become healthy is rolled back", d.badDeploy},
+		{"The same app on Railway and on Render", d.elsewhere},
 		{"A backup, and the proof that it is one", d.backup},
 		{"A damaged copy is found out", d.damage},
 	} {

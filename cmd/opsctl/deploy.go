@@ -113,6 +113,9 @@ func (a *app) prepare(ctx context.Context, command string, o deployOptions, prog
 	if err != nil {
 		return t, nil, nil, err
 	}
+	if written := t.project.Environments[t.name].Region; t.moved != "" && t.env.Region != "" && written != t.env.Region {
+		a.io.Warn("region %s of %s is %s on %s; write an environment of its own into opsctl.yaml to choose", written, t.moved, t.env.Region, t.env.Platform)
+	}
 	if err := checkStrategy(t, one.facts()); err != nil {
 		return t, nil, nil, err
 	}

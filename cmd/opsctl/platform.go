@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opsctl/opsctl/internal/config"
@@ -21,6 +22,7 @@ type target struct {
 	project *config.Project
 	name    string // of the environment
 	env     config.Environment
+	moved   string // its platform in opsctl.yaml, when --platform names another one
 }
 
 // target finds the environment that --env names; platformFlag overrides its platform.
@@ -44,10 +46,28 @@ func (a *app) target(command, platformFlag string) (target, error) {
 		}
 		return target{}, err.WithHint("add it under `environments`, or name one with --env: %s", strings.Join(names, ", "))
 	}
-	if platformFlag != "" {
-		e.Platform = platformFlag
+	t := target{project: p, name: a.global.Env, env: e}
+	if platformFlag != "" && platformFlag != e.Platform {
+		return t.on(platformFlag)
 	}
-	return target{project: p, name: a.global.Env, env: e}, nil
+	return t, nil
+}
+
+// on is the environment on another platform than its own: what is said in one
+// platform's words is put into the other's.
+func (t target) on(name string) (target, error) {
+	one, err := adapterOf(name)
+	if err != nil {
+		return t, err
+	}
+	facts := one.facts()
+	t.moved = t.env.Platform
+	t.env.Platform, t.env.Size = name, ""
+	t.env.Region = regionNear(t.env.Region, facts)
+	if !slices.Contains(facts.Strategies, t.env.Strategy) {
+		t.env.Strategy = facts.Strategies[0]
+	}
+	return t, nil
 }
 
 // observe looks at the app of an environment: what status, logs and history begin with.
