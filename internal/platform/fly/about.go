@@ -38,7 +38,8 @@ type appDocument struct {
 		Slug string `json:"slug"`
 	} `json:"organization"`
 	Releases *struct {
-		Nodes []ledgerEntry `json:"nodes"`
+		Nodes    []ledgerEntry `json:"nodes"`
+		PageInfo pageInfo      `json:"pageInfo"`
 	} `json:"releases"`
 	Image *imageDocument `json:"image"`
 }
@@ -80,14 +81,10 @@ const aboutTries = 20
 // about asks for an app. NotFound when there is none, Conflict when it is somebody else's.
 func (p *Platform) about(ctx context.Context, app string) (about, error) {
 	return kept(p.cache, kindAbout, app, func() (about, error) {
-		const text = `query($name: String!) { app(name: $name) { ` + aboutFields + ` } }`
 		for try := 1; ; try++ {
-			var data struct {
-				App *appDocument `json:"app"`
-			}
-			err := p.query(ctx, fmt.Sprintf("look for the app %q", app), text, map[string]any{"name": app}, &data)
-			if err == nil && data.App != nil {
-				return data.App.about(), nil
+			got, err := p.fold(ctx, fmt.Sprintf("look for the app %q", app), expectation{app: app})
+			if got.App != nil {
+				return got.App.about(), nil
 			}
 			if err != nil && errs.CodeOf(err) != errs.NotFound {
 				return about{}, err
@@ -134,36 +131,33 @@ func (a about) org() string {
 // foldedLedger is how many releases are asked for along with the rest.
 const foldedLedger = 50
 
-// foldedQuery asks at once for whose credentials these are, and for what is
-// expected to be asked for next.
-func (p *Platform) foldedQuery(ctx context.Context, e expectation) (email string, err error) {
+// folded is the answer to several questions. What is missing was not answered.
+type folded struct {
+	Viewer *struct{ Email string } `json:"viewer"`
+	App    *appDocument            `json:"app"`
+	AddOns *addOnPage              `json:"addOns"`
+}
+
+// fold asks at once for whose credentials these are, and for what is expected to be
+// asked for next, which is kept. An error may come along with a part of the answers:
+// one question that is refused is no reason to ask the others again.
+func (p *Platform) fold(ctx context.Context, what string, e expectation) (folded, error) {
 	text, vars := `query { viewer { `+viewerFields+` } }`, map[string]any{}
-	image := ""
 	if e.app != "" {
-		head := `query($app: String!, $limit: Int!`
+		head, image := `query($app: String!, $limit: Int!`, ""
 		vars["app"], vars["limit"] = e.app, foldedLedger
 		if e.image != "" {
 			head, image = head+`, $ref: String!`, ` image(ref: $ref) { `+imageFields+` }`
 			vars["ref"] = e.image
 		}
-		text = head + `) { viewer { ` + viewerFields + ` } app(name: $app) { ` + aboutFields + image + ` releases: releasesUnprocessed(first: $limit) { nodes { ` + ledgerFields + ` } } }
+		text = head + `) { viewer { ` + viewerFields + ` } app(name: $app) { ` + aboutFields + image + ` releases: releasesUnprocessed(first: $limit) { nodes { ` + ledgerFields + ` } pageInfo { hasNextPage endCursor } } }
 			addOns(type: upstash_redis, first: 100) { ` + addOnFields + ` } }`
 	}
-	var data struct {
-		Viewer *struct{ Email string } `json:"viewer"`
-		App    *appDocument            `json:"app"`
-		AddOns *addOnPage              `json:"addOns"`
-	}
-	ledger, images, addOns := p.cache.begin(kindLedger), p.cache.begin(kindImage), p.cache.begin(kindAddOns)
-	err = p.query(ctx, "ask Fly.io who you are", text, vars, &data)
-	if data.Viewer == nil { // also when what failed was one of the other questions
-		if code := errs.CodeOf(err); e.app != "" && (code == errs.NotFound || code == errs.Auth) {
-			return p.foldedQuery(ctx, expectation{})
-		}
-		return "", err
-	}
-	p.keepFolded(e, data.App, data.AddOns, [3]int{ledger, images, addOns})
-	return data.Viewer.Email, nil
+	begun := [3]int{p.cache.begin(kindLedger), p.cache.begin(kindImage), p.cache.begin(kindAddOns)}
+	var got folded
+	err := p.query(ctx, what, text, vars, &got)
+	p.keepFolded(e, got.App, got.AddOns, begun)
+	return got, err
 }
 
 // keepFolded keeps what came along. What is missing will be asked for again, and then said.
@@ -175,8 +169,8 @@ func (p *Platform) keepFolded(e expectation, app *appDocument, addOns *addOnPage
 		return
 	}
 	p.cache.put(kindAbout, e.app, app.about(), p.cache.begin(kindAbout))
-	if app.Releases != nil {
-		p.cache.put(kindLedger, e.app, ledger{entries: app.Releases.Nodes, limit: foldedLedger}, begun[0])
+	if r := app.Releases; r != nil && !r.PageInfo.HasNextPage || r != nil && len(r.Nodes) == foldedLedger {
+		p.cache.put(kindLedger, e.app, ledger{entries: r.Nodes, limit: foldedLedger}, begun[0])
 	}
 	if e.image != "" && app.Image != nil && app.Image.Digest != "" {
 		p.cache.put(kindImage, e.app+" "+e.image, *app.Image, begun[1])

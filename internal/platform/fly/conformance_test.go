@@ -60,7 +60,7 @@ func quick(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(d / 10):
+	case <-time.After(min(d/10, 100*time.Millisecond)):
 		return nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -23,11 +24,18 @@ func (p *Platform) WhoAmI(ctx context.Context) (platform.Identity, error) {
 	p.mu.Lock()
 	expected := p.expected
 	p.mu.Unlock()
-	email, err := p.foldedQuery(ctx, expected)
-	if err != nil {
+	const what = "ask Fly.io who you are"
+	got, err := p.fold(ctx, what, expected)
+	if got.Viewer == nil && err != nil && expected.app != "" && ctx.Err() == nil { // was it one of the other questions?
+		got, err = p.fold(ctx, what, expectation{})
+	}
+	if got.Viewer == nil {
+		if err == nil {
+			err = errs.New(errs.Auth, "%s: Fly.io does not say", what).WithHint("%s", tokenHint)
+		}
 		return platform.Identity{}, err
 	}
-	id := platform.Identity{Account: email, Token: "personal", Scope: "all that the account may do, in each of its organizations"}
+	id := platform.Identity{Account: got.Viewer.Email, Token: "personal", Scope: "all that the account may do, in each of its organizations"}
 	if len(p.tokens.GetMacaroonTokens()) > 0 {
 		p.describeMacaroon(ctx, &id)
 	}

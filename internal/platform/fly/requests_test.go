@@ -30,40 +30,40 @@ type shop struct {
 	req    deploy.Request
 }
 
-func newShop(t testing.TB, change func(*emulator.Options)) *shop {
-	t.Helper()
+func newShop(tb testing.TB, change func(*emulator.Options)) *shop {
+	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o := emulator.Options{
 		Exec:       []string{"/bin/sh", "-c", "OPSCTL_TEST_ROLE=app GORACE=atexit_sleep_ms=0 exec " + self},
-		SeedImages: []string{"suite:1", "suite:2"}, StateDir: t.TempDir(),
+		SeedImages: []string{"suite:1", "suite:2"}, StateDir: tb.TempDir(),
 	}
 	if change != nil {
 		change(&o)
 	}
 	server, err := emulator.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server.Start()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := server.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	env := server.Env()
-	p, err := fly.New(t.Context(), fly.Options{
+	p, err := fly.New(tb.Context(), fly.Options{
 		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		HTTP:   httpx.Options{UserAgent: "opsctl/test"},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &shop{
 		server: server, fly: p,
-		engine: &deploy.Engine{Platform: p, StateDir: filepath.Join(t.TempDir(), "state"), Holder: "tester@here", Prober: &health.Prober{}},
+		engine: &deploy.Engine{Platform: p, StateDir: filepath.Join(tb.TempDir(), "state"), Holder: "tester@here", Prober: &health.Prober{}},
 		req: deploy.Request{
 			App:     platform.AppSpec{Name: "suite"},
 			Release: platform.Release{Port: 3000, Health: "/api/health", Instances: 3, Region: "fra", Strategy: "rolling", Env: map[string]string{"COLOR": "blue"}},
@@ -74,26 +74,26 @@ func newShop(t testing.TB, change func(*emulator.Options)) *shop {
 	}
 }
 
-// deploy runs the engine, and returns the requests that it made.
-func (s *shop) deploy(t testing.TB, want deploy.Outcome) []emulator.Request {
-	t.Helper()
+// deploy runs the engine as the command does, and returns the requests that it made.
+func (s *shop) deploy(tb testing.TB, want deploy.Outcome) []emulator.Request {
+	tb.Helper()
 	before := len(s.server.Requests())
 	s.fly.Expect(s.req.App.Name, s.req.Image)
-	p, err := s.engine.Prepare(t.Context(), s.req)
+	p, err := s.engine.Prepare(tb.Context(), s.req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	result, err := s.engine.Apply(t.Context(), p)
+	result, err := s.engine.Apply(tb.Context(), p)
 	if err != nil || result.Outcome != want {
-		t.Fatalf("%+v, %v", result, err)
+		tb.Fatalf("%+v, %v", result, err)
 	}
 	return s.server.Requests()[before:]
 }
 
-func list(t testing.TB, requests []emulator.Request) {
-	t.Helper()
+func list(tb testing.TB, requests []emulator.Request) {
+	tb.Helper()
 	for _, r := range requests {
-		t.Logf("%s %s", r.Method, r.Path)
+		tb.Logf("%s %s", r.Method, r.Path)
 	}
 }
 

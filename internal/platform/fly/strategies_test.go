@@ -187,7 +187,7 @@ func TestAFailedBlueGreenLeavesTheBluesAlone(t *testing.T) {
 }
 
 func (s suite) get(path string) (string, error) {
-	resp, err := http.Get(s.server.URL() + "/_app/suite" + path) //nolint:noctx // a test's visitor
+	resp, err := http.Get(s.server.URL() + "/_app/suite" + path)
 	if err != nil {
 		return "", err
 	}
