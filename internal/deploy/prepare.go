@@ -18,6 +18,9 @@ const ledgerDepth = 50
 func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	p := &Prepared{Request: req, Image: platform.Image{Ref: req.Image}}
 	var err error
+	if f, ok := e.Platform.(platform.Foreseer); ok {
+		f.Expect(req.App.Name, req.Image)
+	}
 	if p.Identity, err = e.Platform.WhoAmI(ctx); err != nil {
 		return nil, err
 	}

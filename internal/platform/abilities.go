@@ -26,6 +26,13 @@ type Ledger interface {
 	EndRelease(ctx context.Context, app string, r Release, status ReleaseStatus) error
 }
 
+// Foreseer is implemented by adapters that ask for several things at once when they
+// know what is coming.
+type Foreseer interface {
+	// Expect tells which app and image ("" for none) will be asked about next. It asks nothing.
+	Expect(app, image string)
+}
+
 // Logs is implemented by platforms whose application logs can be read.
 type Logs interface {
 	// Logs calls line for each line, oldest first, from the recent past on.

@@ -114,7 +114,7 @@ func (v View) workflows() []target {
 		return nil
 	}
 	names := []string{"ci"}
-	if len(v.Deployed()) > 0 {
+	if len(v.Deploys()) > 0 {
 		names = append(names, "deploy")
 	}
 	if v.HasPostgres() {

@@ -140,8 +140,8 @@ func (v View) HasEnv(name string) bool {
 // SentryFiles tells whether init writes Sentry's files.
 func (v View) SentryFiles() bool { return v.Kind == NextJS && v.Stack.Sentry && v.OwnSentry == "" }
 
-// Deployed are the environments that this version of opsctl deploys to.
-func (v View) Deployed() []Environment { return v.On("fly") }
+// Deployed are the environments that opsctl deploys to: all of them.
+func (v View) Deployed() []Environment { return v.Environments }
 
 // WorkflowPrefix tells the workflows of a repository's apps apart.
 func (v View) WorkflowPrefix() string {
@@ -321,10 +321,14 @@ func (v View) Checks() bool {
 	return v.OwnHealth == "" && (v.Postgres != "" || v.Redis == "redis" || v.Redis == "ioredis")
 }
 
-// Deploys are the environments of the deploy workflow.
+// Deploys are the environments of the deploy workflow. A server of the user's own is
+// not reached from GitHub's.
 func (v View) Deploys() []Deploy {
 	var list []Deploy
 	for _, e := range v.Deployed() {
+		if e.Platform == "compose" {
+			continue
+		}
 		list = append(list, Deploy{Environment: e, Prefix: v.WorkflowPrefix(), Branch: v.Branch, BuildSecrets: v.SecretVars()})
 	}
 	return list
