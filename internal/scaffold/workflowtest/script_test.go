@@ -131,9 +131,6 @@ func TestEnvFile(t *testing.T) {
 	file := filepath.Join(temp, "deploy.env")
 
 	run("Write the environment's file", "ENV_FILE=") // no secret, no file
-	if out := run("Check the environment"); out != "" {
-		t.Errorf("without a file: %s", out)
-	}
 	if out := run("Deploy"); out != "deploy --env staging --no-input" {
 		t.Errorf("without a file: %s", out)
 	}
@@ -146,9 +143,6 @@ func TestEnvFile(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(file); string(data) != content+"\n" || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %q", info.Mode(), data)
-	}
-	if out := run("Check the environment"); out != "env check --env staging --format github "+file {
-		t.Error(out)
 	}
 	if out := run("Deploy"); out != "deploy --env staging --no-input --env-file "+file {
 		t.Error(out)

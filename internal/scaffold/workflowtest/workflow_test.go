@@ -52,6 +52,10 @@ func (v view) WorkflowPrefix() string {
 
 func (v view) DeploysProduction() bool { return true }
 
+func (v view) DeploysOn(platform string) bool {
+	return slices.ContainsFunc(v.Environments, func(e environment) bool { return e.Platform == platform })
+}
+
 func (v view) DeployName() string { return "production" }
 
 func (v view) Branch() string { return "main" }
