@@ -40,7 +40,9 @@ func (r *run) probe(ctx context.Context, url, want string) (string, error) {
 			if !a.Result.Healthy() {
 				detail += ": " + a.Result.Reason()
 				if failures++; failures%lookEvery == 0 {
-					over(r.gone(ctx))
+					if gone := r.gone(ctx); gone != nil {
+						over(gone)
+					}
 				}
 			}
 			r.emit("health", Progress, r.redact(detail), 0)

@@ -237,11 +237,19 @@ func (e *Engine) observeReleases(ctx context.Context, p *Prepared) error {
 	}
 	for _, r := range ledger {
 		if r.Version == current.Version {
-			p.Observed.Unfinished = r.Status != platform.Complete
+			// A failed one that runs well everywhere is no unfinished one: somebody's last step failed.
+			p.Observed.Unfinished = r.Status != platform.Complete && (r.Status != platform.Failed || !runsWell(p.Observed.State))
 		}
 	}
 	p.chooseRestore(ledger)
 	return nil
+}
+
+// runsWell tells whether every instance runs the same release and is healthy.
+func runsWell(s *platform.State) bool {
+	return !s.Mixed && len(s.Instances) > 0 && !slices.ContainsFunc(s.Instances, func(i platform.Instance) bool {
+		return i.State != platform.Started || i.Health != platform.Healthy
+	})
 }
 
 // chooseRestore finds what to put back when the new release fails: what runs,
@@ -265,6 +273,11 @@ func (p *Prepared) chooseRestore(ledger []platform.Release) {
 			p.restorable, p.previous = true, entry
 			return
 		}
+	}
+	if opened := slices.IndexFunc(ledger, func(r platform.Release) bool { return r.Version == state.Current.Version }); opened < 0 || ledger[opened].Status == platform.Failed {
+		// It runs, whatever the ledger says of it (a rollback was undone, somebody else's
+		// deploy failed at the last moment): what ran is what comes back, and is never destroyed.
+		p.restorable, p.previous = true, *state.Current
 	}
 }
 

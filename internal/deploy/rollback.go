@@ -2,7 +2,7 @@ package deploy
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -26,7 +26,7 @@ func (e *Engine) RollbackTarget(ctx context.Context, app string, version string)
 	}
 	if version != "" {
 		r, err := named(ledger, app, version)
-		return state, r, err
+		return state, r, err // also one that never became healthy: the gate decides, and what runs now comes back
 	}
 	if r, ok := before(ledger, state.Current); ok {
 		return state, r, nil
@@ -126,11 +126,7 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 			if ctx.Err() != nil {
 				return Interrupted, errs.Wrap(err, errs.Interrupted, "rollback stopped").WithHint("run it again: opsctl rollback --to %s", target)
 			}
-			code := errs.CodeOf(err)
-			if r.rolling && code != errs.NotFound { // instances may differ now
-				code = errs.Partial
-			}
-			return FailedRun, errs.Wrap(err, code, "rollback failed").WithHint("look at: opsctl status")
+			return r.rollbackFailed(ctx, err)
 		}
 	}
 	r.markLeft(ctx)
@@ -139,8 +135,24 @@ func (r *run) rollback(ctx context.Context) (Outcome, error) {
 	return RolledBack, nil
 }
 
-// markLeft marks the release that was left in the ledger, so that no later
-// rollback returns to it.
+// rollbackFailed puts back what ran before a rollback that did not come to a healthy end.
+func (r *run) rollbackFailed(ctx context.Context, cause error) (Outcome, error) {
+	if !r.rolling {
+		return FailedRun, errs.Wrap(cause, errs.CodeOf(cause), "rollback failed, and nothing was changed").WithHint("%s", joinHints(errs.HintOf(cause), "look at: opsctl status"))
+	}
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	r.p.restorable = true
+	if _, undone, err := r.undo(undo); err == nil {
+		return FailedRun, errs.Wrap(cause, errs.RolledBack, "rollback failed, %s", undone).WithHint("%s", joinHints(errs.HintOf(cause), "choose another release: opsctl history"))
+	}
+	next := "look at: opsctl status\nto have back what ran before: opsctl rollback --to " + r.p.previous.Version
+	return FailedRun, errs.Wrap(cause, errs.Partial, "rollback failed, and putting back what ran before failed too").WithHint("%s", joinHints(errs.HintOf(cause), next))
+}
+
+// markLeft notes in the ledger which releases were left, so that no later rollback
+// returns to them by itself: the one that ran and those that were skipped. The one that
+// was put back counts again, whatever became of it before.
 func (r *run) markLeft(ctx context.Context) {
 	book, ok := r.Platform.(platform.Ledger)
 	if !ok {
@@ -148,10 +160,16 @@ func (r *run) markLeft(ctx context.Context) {
 	}
 	app, left := r.p.Request.App.Name, r.p.Observed.State.Current.Version
 	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
-	for _, entry := range ledger {
-		if entry.Version == left && left != r.release.Version && entry.Status == platform.Complete {
-			entry.Message = fmt.Sprintf("rolled back to release %s", r.release.Version)
-			err = book.EndRelease(ctx, app, entry, platform.Failed)
+	from := slices.IndexFunc(ledger, func(e platform.Release) bool { return e.Version == left })
+	to := slices.IndexFunc(ledger, func(e platform.Release) bool { return e.Version == r.release.Version })
+	for i, entry := range ledger {
+		switch {
+		case i == to && entry.Status != platform.Complete:
+			entry.Message = ""
+			err = errors.Join(err, book.EndRelease(ctx, app, entry, platform.Complete))
+		case i != to && i >= from && (to < 0 || i < to) && entry.Status == platform.Complete: // newest first
+			entry.Message = "rolled back to release " + r.release.Version
+			err = errors.Join(err, book.EndRelease(ctx, app, entry, platform.Failed))
 		}
 	}
 	if err != nil {
