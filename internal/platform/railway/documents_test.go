@@ -99,7 +99,6 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 			_ = p.apply(ctx, l, &template{id: "t", config: map[string]any{}}, "d", func() (bool, error) { return true, nil })
 		},
 		"workflow": func() { short, stop := context.WithCancel(ctx); stop(); _ = p.awaitWorkflow(short, "w") },
-		"rename":   func() { _ = p.rename(ctx, "d", "db") },
 		"backups":  func() { _, _, _ = p.volumeBackups(ctx, data) },
 		"restore": func() {
 			_ = p.restoreTo(ctx, l, data, platform.RestoreSpec{App: "shop", Database: "db", Name: "then", Time: time.Now()})

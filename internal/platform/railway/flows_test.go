@@ -308,3 +308,20 @@ func TestACrashEndsTheRollOutEarly(t *testing.T) {
 		t.Errorf("current %+v", state.Current)
 	}
 }
+
+// Somebody else's service that arrives at the same time is not taken for the
+// one that a template makes, however late that one shows.
+func TestAStrangersServiceIsNotRenamed(t *testing.T) {
+	server := start(t, func(o *emulator.Options) { o.NoPostgres = true })
+	p := client(t, server, nil)
+	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: "shop"}))
+	node := world(t, server).Edges[0].Node
+	add := func(string, ...any) { // right before the template is deployed
+		ask(t, server, "mutation($i: ServiceCreateInput!) { serviceCreate(input: $i) { id } }", map[string]any{"i": map[string]any{"projectId": node.ID, "name": "theirs"}}, nil)
+	}
+	_, err := p.CreateRedis(t.Context(), platform.CacheSpec{App: "shop", Name: "shop-redis"}, add)
+	must(t, err)
+	if got := world(t, server).Edges[0].Node.Services.names(); !slices.Equal(got, []string{"shop", "shop-redis", "theirs"}) {
+		t.Errorf("services %q", got)
+	}
+}

@@ -164,55 +164,62 @@ func (p *Platform) awaitWorkflow(ctx context.Context, id string) error {
 	return nil
 }
 
-// serviceFrom makes a service of a name from a template with one service. It
+// main is the service of a template that gets the name: its only one, or the
+// only one that holds data. Nil when that cannot be told.
+func (t *template) main() templateService {
+	list := t.services()
+	if len(list) != 1 {
+		list = slices.DeleteFunc(list, func(s templateService) bool { return !holdsData(s.image()) })
+	}
+	if len(list) != 1 {
+		return nil
+	}
+	return list[0]
+}
+
+// serviceFrom makes a service of a name from a template. The name is in what is
+// deployed, and the service is found by exactly that name: others may come into
+// the project at the same time, so what else is new is never taken for it. It
 // returns the place with it.
 func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, name string, change func(templateService)) (*place, error) {
 	t, err := p.template(ctx, code)
 	if err != nil {
 		return l, err
 	}
-	list := t.services()
-	if len(list) == 0 {
-		return l, errs.New(errs.Failure, "Railway's template %q has no service", code)
+	first := t.main()
+	if first == nil {
+		return l, errs.New(errs.Failure, "Railway's template %q has changed: it is not clear which of its %d services is %q", code, len(t.services()), name).
+			WithHint("create the service %q in Railway's dashboard, then run the same command again", name)
 	}
-	for _, s := range list {
-		if len(list) == 1 {
-			s["name"] = name
-		}
+	first["name"] = name
+	for _, s := range t.services() {
 		change(s)
 	}
-	before := l.services
-	arrived := func() (string, error) {
-		if l, err = p.reread(ctx, app, l); err != nil {
-			return "", err
-		}
-		if id := l.service(name); id != "" {
-			return id, nil
-		}
-		for _, s := range l.services {
-			if !slices.Contains(before, s) {
-				return s.ID, nil
-			}
-		}
-		return "", nil
+	if l, err = p.reread(ctx, app, l); err != nil { // what is known may be old by now
+		return l, err
 	}
-	if err := p.apply(ctx, l, t, "", func() (bool, error) { id, err := arrived(); return id != "", err }); err != nil {
+	if l.service(name) != "" {
+		return l, nil
+	}
+	before := l.services
+	arrived := func() (bool, error) {
+		now, err := p.reread(ctx, app, l)
+		if err != nil {
+			return false, err
+		}
+		l = now
+		return l.service(name) != "", nil
+	}
+	if err := p.apply(ctx, l, t, "", arrived); err != nil {
 		return l, p.explain(err, "create %q", name)
 	}
 	for round := 0; ; round++ {
-		id, err := arrived()
-		if err != nil {
-			return l, err
+		there, err := arrived()
+		if there || err != nil && !transient(err) {
+			return l, p.explain(err, "create %q", name)
 		}
-		if id != "" && l.service(name) != id {
-			err = p.rename(ctx, id, name)
-			l, _ = p.reread(ctx, app, l)
-		}
-		if id != "" || round > lagRounds {
-			if id == "" {
-				err = errs.New(errs.Failure, "Railway made no service from its template %q", code)
-			}
-			return l, err
+		if round > lagRounds {
+			return l, notNamed(l, before, code, name)
 		}
 		if err := p.pause(ctx, round); err != nil {
 			return l, err
@@ -220,8 +227,18 @@ func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, 
 	}
 }
 
-// rename gives a service the name by which it will be found.
-func (p *Platform) rename(ctx context.Context, id, name string) error {
-	const text = "mutation($id: String!, $input: ServiceUpdateInput!) { serviceUpdate(id: $id, input: $input) { id name } }"
-	return p.explain(p.mutate(ctx, text, map[string]any{"id": id, "input": map[string]any{"name": name}}, nil, true), "name the service %q", name)
+// notNamed is the error of a template that was deployed and made no service of
+// the name. What is new since is named, for somebody to look at.
+func notNamed(l *place, before []namedNode, code, name string) error {
+	var others []string
+	for _, s := range l.services {
+		if !slices.Contains(before, s) {
+			others = append(others, s.Name)
+		}
+	}
+	err := errs.New(errs.Failure, "Railway made no service %q from its template %q", name, code)
+	if len(others) == 0 {
+		return err.WithHint("run the same command again; see the project %q in Railway's dashboard", l.project.Name)
+	}
+	return err.WithHint("new in the project %q: %s. If it is the one, rename it to %s in Railway's dashboard and run the same command again", l.project.Name, strings.Join(others, ", "), name)
 }
