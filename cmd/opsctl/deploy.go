@@ -167,7 +167,7 @@ func (a *app) deployRequest(ctx context.Context, t target, o deployOptions) (dep
 		},
 		Image: o.image, Command: p.Release.Command, CommandTimeout: p.Release.Timeout.D(),
 		Secrets: in.wanted.Secrets, Gate: gateOf(p), Postgres: databaseSpec(t), Redis: redisSpec(t), Account: o.account,
-		Build: a.buildImage(t, in.filled()), Source: a.source(t),
+		Build: a.buildImage(t, in.filled()), Source: a.source(t), Fixed: o.plan != "",
 	}
 	if err := a.addGuards(ctx, t, o, in, &req); err != nil {
 		return req, err

@@ -50,11 +50,19 @@ func (a *app) addGuards(ctx context.Context, t target, o deployOptions, in envIn
 // directory that is no repository has no such promise to keep.
 func (a *app) cleanTree(ctx context.Context, t target) error {
 	dir := filepath.Dir(t.project.Path)
-	var out bytes.Buffer
-	git := exec.CommandContext(ctx, "git", "-C", dir, "status", "--porcelain", "--", ".")
-	git.Stdout = &out
-	if git.Run() != nil { // no git, or no repository
-		return nil
+	var out, why bytes.Buffer
+	paths := []string{"."}
+	if filepath.Clean(t.project.Build.Context) != "." {
+		paths = append(paths, t.project.Build.Context)
+	}
+	git := exec.CommandContext(ctx, "git", append([]string{"-C", dir, "status", "--porcelain", "--"}, paths...)...)
+	git.Stdout, git.Stderr = &out, &why
+	if err := git.Run(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) || strings.Contains(why.String(), "not a git repository") {
+			return nil
+		}
+		text, _, _ := strings.Cut(strings.TrimSpace(why.String()), "\n")
+		return errs.New(errs.Usage, "git cannot tell whether everything is committed: %s", errs.Redact(text)).WithHint("mend that, or build all the same with --allow-dirty")
 	}
 	changed := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
 	if len(changed) == 1 && changed[0] == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -71,6 +72,8 @@ func (a *app) imageGuard(t target) func(context.Context, platform.Image) error {
 		if err != nil {
 			return nil //nolint:nilerr // not of a registry
 		}
+		ctx, cancel := context.WithTimeout(ctx, registryTime)
+		defer cancel()
 		got, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
 		if err != nil {
 			return nil //nolint:nilerr // cannot be read from here
@@ -107,6 +110,9 @@ func (a *app) imageGuard(t target) func(context.Context, platform.Image) error {
 			WithHint("build it with: docker build --platform %s", machineArchitecture)
 	}
 }
+
+// registryTime is what a registry has to answer: a look at the image is not worth waiting for.
+const registryTime = 15 * time.Second
 
 // machineArchitecture is what the machines of all platforms are.
 const machineArchitecture = "linux/amd64"

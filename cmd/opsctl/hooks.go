@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -57,6 +59,10 @@ func (h hooks) Run(ctx context.Context, m deploy.Moment, vars map[string]string,
 	lines, done := reporter(report)
 	defer done()
 	err = execx.Run(ctx, execx.Cmd{Path: path, Dir: h.root, Env: env, Stdout: lines, Stderr: lines})
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well itself
+		report("a program that the hook left in the background holds its output open")
+		return nil
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil && ctx.Err() == context.DeadlineExceeded {
 		return cause
 	}

@@ -125,6 +125,13 @@ func (a *app) lockRelease(cmd *cobra.Command, platformName string) error {
 	if err != nil {
 		return err
 	}
+	runs, err := deploy.Runs(a.stateDir(t))
+	if err != nil {
+		return err
+	}
+	if len(runs) > 0 && runs[0].Outcome == deploy.GoingOn {
+		return errs.New(errs.Conflict, "the %s %s of %s is going on on this machine", runs[0].Command, runs[0].ID, runs[0].By).WithHint("wait for it to end, or stop it: Ctrl-C undoes what it has begun")
+	}
 	if info == nil {
 		_, err := fmt.Fprintf(a.io.Out, "%s: nobody holds the lock\n", t.env.App)
 		return err

@@ -62,14 +62,14 @@ func (a *app) plan(ctx context.Context, o deployOptions, out string) (changes in
 	}
 	progress.plan(t, prepared)
 	if out != "" {
-		if !prepared.Exact() {
-			return 0, errs.New(errs.Usage, "the image is still to be built, so the plan would not say what is deployed").WithHint("push an image, and name it with --image")
+		if err := prepared.Exact(); err != nil {
+			return 0, err
 		}
 		text, err := json.MarshalIndent(prepared.File(engine), "", "  ")
 		if err != nil {
 			return 0, err
 		}
-		if err := errors.Join(prepared.Keep(), atomicfile.Write(out, append(text, '\n'), 0o600)); err != nil {
+		if err := errors.Join(prepared.Keep(engine), atomicfile.Write(out, append(text, '\n'), 0o600)); err != nil {
 			return 0, errs.Wrap(err, errs.Failure, "keep the plan")
 		}
 		if !a.global.Quiet && !a.global.JSON {

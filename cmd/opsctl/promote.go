@@ -41,8 +41,11 @@ func (a *app) promote(ctx context.Context, o deployOptions, from, to string) err
 		return errs.New(errs.Usage, "%s and %s are the same environment", from, to)
 	}
 	a.global.Env = from
-	t, _, state, err := a.observe(ctx, "promote", "")
+	t, p, state, err := a.observe(ctx, "promote", "")
 	if err != nil {
+		return err
+	}
+	if err := a.finished(ctx, t, p, state); err != nil {
 		return err
 	}
 	switch c := state.Current; {
@@ -65,6 +68,27 @@ func (a *app) promote(ctx context.Context, o deployOptions, from, to string) err
 	}
 	a.global.Env = to
 	return runDeploy(ctx, a, o)
+}
+
+// finished refuses an environment whose release is not through: it may still be taken back.
+func (a *app) finished(ctx context.Context, t target, p platform.Platform, state *platform.State) error {
+	by, err := p.LockedBy(ctx, t.env.App)
+	if err != nil {
+		return err
+	}
+	if by != nil {
+		return errs.New(errs.Conflict, "a deploy to %s is going on: %s", t.name, by.Holder).WithHint("wait for it to end: opsctl lock status --env %s", t.name)
+	}
+	releases, err := p.Releases(ctx, t.env.App, 20)
+	if err != nil {
+		return err
+	}
+	for _, r := range releases {
+		if state.Current != nil && r.Version == state.Current.Version && r.Status != platform.Complete {
+			return errs.New(errs.CheckFailed, "release %s in %s is %s, not complete", r.Version, t.name, r.Status).WithHint("look at: opsctl history --env %s", t.name)
+		}
+	}
+	return nil
 }
 
 // exactArgs wants so many arguments, and says which.

@@ -60,10 +60,15 @@ func (a *app) scale(cmd *cobra.Command, to platform.Scale, platformName string) 
 		a.printScale(state, to)
 	}
 	if a.global.DryRun {
+		if a.global.JSON {
+			return ui.JSON(a.io.Out, map[string]any{
+				"schema": "opsctl.scale/v1", "dry_run": true, "app": t.env.App, "instances": max(to.Instances, 0), "size": to.Size, "region": to.Region,
+			})
+		}
 		return nil
 	}
-	if to.Instances != 0 && to.Instances < len(state.Instances) {
-		if ok, err := a.confirm(ctx, fmt.Sprintf("go from %d to %d instances?", len(state.Instances), to.Instances)); err != nil || !ok {
+	if question := scaleQuestion(state, to); question != "" {
+		if ok, err := a.confirm(ctx, question); err != nil || !ok {
 			return err
 		}
 	}
@@ -121,7 +126,23 @@ func (a *app) printScaleHint(t target, to platform.Scale) {
 	if to.Region != "" && to.Region != t.env.Region {
 		keep += " region: " + to.Region
 	}
-	if keep != "" {
+	switch {
+	case keep == "":
+	case to.Region != "" && to.Region != t.env.Region:
+		fmt.Fprintf(a.io.Err, "write it into opsctl.yaml (environments.%s), or the next deploy refuses to go on:%s\n", t.name, keep)
+	default:
 		fmt.Fprintf(a.io.Err, "write it into opsctl.yaml (environments.%s), or the next deploy puts it back:%s\n", t.name, keep)
+	}
+}
+
+// scaleQuestion is what to ask before instances go; "" when none does.
+func scaleQuestion(state *platform.State, to platform.Scale) string {
+	switch {
+	case to.Region != "" && to.Region != state.Current.Region:
+		return fmt.Sprintf("move the app from %s to %s? its instances there are made anew", state.Current.Region, to.Region)
+	case to.Instances != 0 && to.Instances < len(state.Instances):
+		return fmt.Sprintf("go from %d to %d instances?", len(state.Instances), to.Instances)
+	default:
+		return ""
 	}
 }

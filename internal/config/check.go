@@ -126,11 +126,17 @@ func (c checker) environment(key string, e Environment) {
 		c.match(fmt.Sprintf("%s.domains[%d]", key, i), d, domain, "a host name such as erp.example.com")
 	}
 	for name := range e.Vars {
-		if !varName.MatchString(name) {
+		switch {
+		case !varName.MatchString(name):
 			c.fail(key+".vars."+name, "", "%s.vars: %q is not a variable's name", key, name)
+		case slices.Contains(ownVars, name) || strings.HasPrefix(name, "OPSCTL_"):
+			c.fail(key+".vars."+name, "take it out; the port is web.port", "%s.vars: %s is set by opsctl or the platform", key, name)
 		}
 	}
 }
+
+// ownVars are variables of the app that are not the user's to set.
+var ownVars = []string{"PORT", "PRIMARY_REGION", "FLY_PROCESS_GROUP"}
 
 func (c checker) backup(b Backup) {
 	c.match("backup.database", b.Database, varName, "the name of a variable, not its value")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -138,7 +139,7 @@ func (r *run) locked(ctx context.Context) (Outcome, error) {
 // brought to its end since: then the plan is made again.
 func (r *run) planUnderLock(ctx context.Context) error {
 	err := r.stillAsPlanned(ctx)
-	if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil {
+	if errs.CodeOf(err) != errs.Conflict || r.p.CutOff == nil || r.p.Request.Fixed {
 		return err
 	}
 	r.emit("lock", Warned, "what the run that was cut off had begun has come about meanwhile; planned again", 0)
@@ -236,7 +237,27 @@ func (r *run) stillAsPlanned(ctx context.Context) error {
 		return errs.New(errs.Conflict, "%q was changed since it was planned: release %s, now %s", r.p.Request.App.Name, was, is).
 			WithHint("run the same command again")
 	}
+	if !sameInstances(r.p.Observed.State, state) {
+		return errs.New(errs.Conflict, "the instances of %q were changed since it was planned", r.p.Request.App.Name).WithHint("run the same command again")
+	}
 	return asFound(r.p.platformSecrets(), state.Secrets)
+}
+
+// sameInstances tells whether the same instances run the same releases: somebody may
+// have scaled, or changed one by other means.
+func sameInstances(a, b *platform.State) bool {
+	if a == nil || b == nil {
+		return true
+	}
+	list := func(s *platform.State) []string {
+		var out []string
+		for _, i := range s.Instances {
+			out = append(out, i.ID+" "+i.Release+" "+i.Image)
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(list(a), list(b))
 }
 
 // do runs one step and tells the journal and the listener.

@@ -57,7 +57,9 @@ type Request struct {
 	BackupGate func(ctx context.Context) (detail string, err error)
 	// Public tells whether a variable is put into what browsers load when the image is
 	// built. May be nil.
-	Public  func(name string) bool
+	Public func(name string) bool
+	// Fixed refuses to make the plan again under the lock: it is carried out as it is, or not.
+	Fixed   bool
 	Account string // whose credentials they have to be; "" for those of the last time
 	Gate    Gate
 }

@@ -85,7 +85,8 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Each single request of a deploy fails once, in each way: the deploy still ends
+// Each single request of a deploy fails once, in one of the ways by turns (the schedules
+// below take all of them): the deploy still ends
 // right, or puts back what ran, and the next one ends right whatever this one left.
 func TestEverySingleRequestMayFail(t *testing.T) {
 	for _, p := range places() {
@@ -172,10 +173,16 @@ func tryFaults(t *testing.T, p place, at map[int64]faultKind) {
 	case errs.CodeOf(err) == errs.Partial: // it says that it does not know
 	case errors.Is(err, context.DeadlineExceeded):
 		t.Fatalf("it did not end: %v", err)
+	case result.Outcome == "": // refused while it was prepared
+		if got := s.settled(ctx, t); got != "v1" {
+			t.Errorf("it was refused, and %q runs", got)
+		}
 	case strings.Contains(err.Error(), "before any instance was changed"):
 		if got := s.settled(ctx, t); got != "v1" {
 			t.Errorf("it says that nothing was changed, and %q runs", got)
 		}
+	default:
+		t.Errorf("an end that no contract knows: %q, %v", result.Outcome, err)
 	}
 	if t.Failed() {
 		return

@@ -146,6 +146,12 @@ func (f *Fingerprints) Unset(have []platform.Secret) []string {
 	})
 }
 
+// kept tells whether they are on disk.
+func (f *Fingerprints) kept() bool {
+	_, err := os.Stat(f.path)
+	return err == nil
+}
+
 func (f *Fingerprints) write() error {
 	out, err := json.Marshal(f.data)
 	if err != nil {

@@ -53,9 +53,13 @@ func (r *run) probe(ctx context.Context, url, want string) (string, error) {
 	}
 	// The expectation is set by what the first answer says, so each attempt takes the check anew.
 	options.Prepare = func(_ int, c *health.Check) { c.Expect.Release = check.Expect.Release }
-	result, err := r.Prober.Wait(watched, check, options)
-	if err == nil && result.Needed == 1 && check.Expect.Release != "" && result.Outcome == health.Healthy {
-		// The one answer that was needed came before it was known that the app tells its release.
+	// The first answer tells whether the app says which release it is; only then is counted,
+	// or answers of the version before would count.
+	once := options
+	once.Consecutive = 1
+	result, err := r.Prober.Wait(watched, check, once)
+	if err == nil && result.Outcome == health.Healthy {
+		options.Budget = max(gate.Timeout-result.Elapsed, gate.Interval)
 		result, err = r.Prober.Wait(watched, check, options)
 	}
 	if cause := context.Cause(watched); cause != nil && ctx.Err() == nil {

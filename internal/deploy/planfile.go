@@ -35,6 +35,7 @@ type PlanFile struct {
 	Image       string    `json:"image"`
 	Changes     []Change  `json:"changes"`
 	Observed    string    `json:"observed"` // hash of what ran
+	Wanted      string    `json:"wanted"`   // hash of how it is rolled out: strategy, gate, times, release command
 	// Values is a keyed hash of the secrets' values, which only the machine that made
 	// the plan can compare: Key tells whether this is it.
 	Values string `json:"values,omitempty"`
@@ -48,7 +49,7 @@ const maxPlan = 4 << 20
 func (p *Prepared) File(e *Engine) PlanFile {
 	f := PlanFile{
 		Schema: PlanSchema, App: p.Request.App.Name, Platform: e.Platform.Name(), Environment: e.Environment, Account: p.Identity.Account, By: e.Holder,
-		Made: e.now().UTC().Truncate(time.Second), Image: p.Image.Pinned(), Changes: p.Changes, Observed: p.observedHash(),
+		Made: e.now().UTC().Truncate(time.Second), Image: p.Image.Pinned(), Changes: p.Changes, Observed: p.observedHash(), Wanted: p.wantedHash(),
 	}
 	if f.Changes == nil {
 		f.Changes = []Change{}
@@ -57,9 +58,18 @@ func (p *Prepared) File(e *Engine) PlanFile {
 	return f
 }
 
-// Exact tells whether the plan says all that would run: an image that is still to be
-// built cannot be planned.
-func (p *Prepared) Exact() bool { return p.Image.Digest != "" || p.Request.Release.Source != nil }
+// Exact is nil when the plan says all that would run.
+func (p *Prepared) Exact() error {
+	switch {
+	case p.Image.Digest != "" || p.Request.Release.Source != nil || strings.Contains(p.Image.Ref, "@sha256:"):
+		return nil
+	case p.Request.Image == "":
+		return errs.New(errs.Usage, "the image is still to be built, so the plan would not say what is deployed").WithHint("push an image, and name it with --image")
+	default:
+		return errs.New(errs.Usage, "%q does not exist yet, so the platform cannot say which image %s is", p.Request.App.Name, p.Request.Image).
+			WithHint("name the image by its digest (NAME@sha256:...), or make the first deploy without a plan file")
+	}
+}
 
 // ReadPlanFile reads a plan, and refuses what is none.
 func ReadPlanFile(path string) (PlanFile, error) {
@@ -76,7 +86,7 @@ func ReadPlanFile(path string) (PlanFile, error) {
 	if err != nil {
 		return f, errs.Wrap(err, errs.Usage, "read the plan %s", path)
 	}
-	if err := json.Unmarshal(src, &f); err != nil || f.Schema != PlanSchema || f.App == "" || f.Image == "" || f.Observed == "" {
+	if err := json.Unmarshal(src, &f); err != nil || f.Schema != PlanSchema || f.App == "" || f.Image == "" || f.Observed == "" || f.Wanted == "" {
 		return f, errs.New(errs.Usage, "%s is not a plan of opsctl plan --out", path).WithHint("make one with: opsctl plan --out FILE")
 	}
 	return f, nil
@@ -99,6 +109,8 @@ func (p *Prepared) Matches(e *Engine, f PlanFile) error {
 		return moved("the image has changed", platform.ShortImage(f.Image), platform.ShortImage(now.Image))
 	case f.Observed != now.Observed:
 		return errs.New(errs.Conflict, "%q has changed since the plan was made, at %s", f.App, f.Made.Format(time.DateTime)).WithHint("look at a new plan: opsctl plan --out FILE")
+	case f.Wanted != now.Wanted:
+		return errs.New(errs.Conflict, "how it is to be rolled out (strategy, gate, release command, variables) has changed here since the plan was made").WithHint("look at a new plan: opsctl plan --out FILE")
 	case f.Key == now.Key && f.Values != now.Values:
 		return errs.New(errs.Conflict, "the value of a secret has changed here since the plan was made").WithHint("look at a new plan: opsctl plan --out FILE")
 	case !sameChanges(f.Changes, now.Changes):
@@ -143,7 +155,26 @@ func (p *Prepared) observedHash() string {
 			seen.Secrets = append(seen.Secrets, secret{one.Name, one.Digest})
 		}
 	}
-	text, err := json.Marshal(seen)
+	return hashOf(seen)
+}
+
+// wantedHash stands for all of what is wanted but the secrets' values.
+func (p *Prepared) wantedHash() string {
+	release := p.Request.Release
+	release.Source = nil
+	return hashOf(struct {
+		Release  platform.Release
+		Gate     Gate
+		Command  []string
+		Timeout  time.Duration
+		Postgres *platform.DatabaseSpec
+		Redis    *platform.CacheSpec
+		Names    []string
+	}{release, p.Request.Gate, p.Request.Command, p.Request.CommandTimeout, p.Request.Postgres, p.Request.Redis, slices.Sorted(maps.Keys(p.secrets))})
+}
+
+func hashOf(v any) string {
+	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // plain values only
 	}
@@ -162,5 +193,19 @@ func (f *Fingerprints) sum(values map[string]string) (hash, key string) {
 	return hex.EncodeToString(mac.Sum(nil)), hex.EncodeToString(id[:4])
 }
 
-// Keep writes down the key of the values' hash, so that this machine knows a plan of its own again.
-func (p *Prepared) Keep() error { return p.prints.write() }
+// Keep writes down the key of the values' hash, so that this machine knows a plan of its
+// own again. One that is written already stays, with what another run has added to it.
+func (p *Prepared) Keep(e *Engine) error {
+	if p.prints.kept() {
+		return nil
+	}
+	lock, err := lockLocal(e.StateDir, e.Holder+": plan")
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	if p.prints.kept() { // somebody was quicker: the plan only says less
+		return nil
+	}
+	return p.prints.write()
+}

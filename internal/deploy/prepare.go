@@ -79,11 +79,23 @@ func (e *Engine) stalePublic(p *Prepared) error {
 	if p.Request.Public == nil || s == nil || s.Current == nil || !platform.SameImage(s.Current.Image, p.Image.Pinned()) {
 		return nil
 	}
-	var names []string
+	var names, unknown []string
 	for _, name := range slices.Sorted(maps.Keys(p.desired.Secrets)) {
-		if p.desired.Secrets[name] == SecretChanged && p.Request.Public(name) {
+		switch change := p.desired.Secrets[name]; {
+		case !p.Request.Public(name):
+		case change == SecretChanged || change == SecretNew:
 			names = append(names, name)
+		case change == SecretUnknown:
+			unknown = append(unknown, name)
 		}
+	}
+	for _, c := range p.Changes {
+		if c.Object == "variable" && c.Action != Delete && p.Request.Public(c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	if len(unknown) > 0 {
+		p.Notes = append(p.Notes, strings.Join(unknown, ", ")+" cannot be compared from here: if a value has changed, the image has to be built again for browsers to get it")
 	}
 	if len(names) == 0 {
 		return nil

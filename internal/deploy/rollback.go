@@ -82,7 +82,7 @@ func before(ledger []platform.Release, current *platform.Release) (platform.Rele
 // Rollback puts a release back and holds it to the health gate.
 func (e *Engine) Rollback(ctx context.Context, app string, state *platform.State, to platform.Release, gate Gate) (Result, error) {
 	if state.Current != nil && state.Current.Version == to.Version && !state.Mixed {
-		return Result{Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
+		return Result{Run: e.newID(), Command: "rollback", Took: "0s", Outcome: Unchanged, App: app, URL: state.URL, Release: to.Version, Image: state.Current.Image, Changes: []Change{}}, nil
 	}
 	p := &Prepared{Request: Request{App: platform.AppSpec{Name: app}, Gate: gate}, Observed: Observed{State: state}, Image: platform.Image{Ref: to.Image}, previous: *state.Current}
 	p.Changes = []Change{{Action: Replace, Object: "release", Old: state.Current.Version, New: to.Version, Reason: "rollback"}}

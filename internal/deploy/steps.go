@@ -93,6 +93,11 @@ func (r *run) image(ctx context.Context) (string, error) {
 			return "", err
 		}
 		r.p.Image = image
+		if guard := req.ImageGuard; guard != nil { // what could not be looked at before anything was made
+			if err := guard(ctx, image); err != nil {
+				return "", err
+			}
+		}
 	}
 	return platform.ShortImage(r.p.Image.Pinned()), nil
 }
