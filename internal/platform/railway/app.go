@@ -101,12 +101,30 @@ func (p *Platform) once(ctx context.Context, create func() error, find func() (b
 		if serr := p.o.Sleep(ctx, p.o.Poll); serr != nil {
 			return serr
 		}
-		found, ferr := find()
+		found, ferr := p.looks(ctx, find)
 		if ferr != nil {
 			return ferr
 		}
 		if found {
 			return nil
+		}
+	}
+}
+
+// lookRounds is how often it is looked for something that may have been made,
+// before it counts as not made: it takes a moment to show.
+const lookRounds = 4
+
+// looks looks for something until it is found, some times. Trouble of Railway's
+// own counts as not found, except at the last look.
+func (p *Platform) looks(ctx context.Context, find func() (bool, error)) (bool, error) {
+	for round := 0; ; round++ {
+		found, err := find()
+		if found || err != nil && !transient(err) || round == lookRounds-1 {
+			return found, err
+		}
+		if err := p.pause(ctx, round); err != nil {
+			return false, err
 		}
 	}
 }

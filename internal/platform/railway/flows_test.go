@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -323,5 +324,30 @@ func TestAStrangersServiceIsNotRenamed(t *testing.T) {
 	must(t, err)
 	if got := world(t, server).Edges[0].Node.Services.names(); !slices.Equal(got, []string{"shop", "shop-redis", "theirs"}) {
 		t.Errorf("services %q", got)
+	}
+}
+
+// What is live is no failure because it cannot be written down; the next run
+// finds out what it was.
+func TestWhatCannotBeWrittenDownIsReconstructed(t *testing.T) {
+	server := start(t, nil)
+	p := client(t, server, nil)
+	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: "shop"}))
+	var said []string
+	broken := func(format string, args ...any) {
+		if len(said) == 0 { // the deployment has begun
+			fault(t, server, "POST /graphql/v2#variableCollectionUpsert=500")
+		}
+		said = append(said, fmt.Sprintf(format, args...))
+	}
+	want := release(server, "suite:1")
+	done, err := p.RollOut(t.Context(), "shop", want, broken)
+	if err != nil || !strings.Contains(strings.Join(said, "\n"), "could not be written down") {
+		t.Fatalf("%v, %q", err, said)
+	}
+	state, err := client(t, server, nil).Observe(t.Context(), "shop")
+	must(t, err)
+	if c := state.Current; c == nil || c.Version != done.Release.Version || c.Label != want.Label || c.Env["COLOR"] != "blue" {
+		t.Errorf("current %+v", c)
 	}
 }

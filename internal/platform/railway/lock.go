@@ -137,8 +137,8 @@ func (v *view) ours(d deployment) bool {
 	if _, ok := v.record.Releases[d.ID]; ok {
 		return true
 	}
-	next, image := v.record.Next, d.meta().Image
-	return next != nil && d.Created.Unix() >= next.At-clockSkew && (image == "" || platform.SameImage(image, next.Image))
+	next := v.record.Next
+	return next != nil && d.fits(next.Image, time.Unix(next.At, 0))
 }
 
 // LockedBy tells who holds the lock.

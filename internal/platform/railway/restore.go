@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -46,8 +47,8 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 		e = entryOf(then, p.o.Now())
 	}
 	e.At, e.Restored, e.Failed = p.o.Now().Unix(), true, false
-	if err := p.rolledBack(ctx, v, *old, id, e); err != nil {
-		return then, err
+	if err := p.rolledBack(ctx, v, *old, id, e); err != nil && ctx.Err() == nil {
+		report("the roll-back could not be written down: %v", err)
 	}
 	now := e.release(id)
 	now.Timeout = then.Timeout
@@ -140,8 +141,13 @@ func (p *Platform) rollBack(ctx context.Context, v *view, old deployment, then p
 	report("roll back to deployment %s", old.ID)
 	const text = "mutation($id: String!) { deploymentRollback(id: $id) }"
 	id := ""
+	began := p.o.Now().Add(-clockSkew * time.Second)
+	fits := func(d deployment) bool {
+		reason := d.meta().Reason
+		return (reason == "" || reason == reasonRollback) && !d.Created.Before(began)
+	}
 	find := func() (bool, error) {
-		d, err := p.newSince(ctx, v.app, v.deployments)
+		d, err := p.newSince(ctx, v.app, v.deployments, fits)
 		id = d.id()
 		return d != nil, err
 	}

@@ -16,6 +16,9 @@ import (
 // the old one and moves the traffic when it is healthy.
 const strategyRolling = "rolling"
 
+// reasonRollback is what the meta of a deployment says of one that is a roll-back.
+const reasonRollback = "rollback"
+
 // defaultTimeout is how long the instances may take to become healthy.
 const defaultTimeout = 5 * time.Minute
 
@@ -46,25 +49,35 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 		report("deployment %s of the same release is under way", id)
 	}
 	out.Release.ID, out.Release.Version = id, id
-	at := p.o.Now()
-	if err := p.write(ctx, app, func(v *view) error {
-		r := &v.record
-		r.Releases[id] = entryOf(want, at)
-		return nil
-	}); err != nil {
-		return out, err
-	}
+	p.began(ctx, app, id, want, report)
 	result, err := p.follow(ctx, v, id, want, report)
 	out.Task = result.task
-	return out, p.settle(ctx, v, id, want, err)
+	return out, p.settle(ctx, v, id, want, err, report)
 }
 
-// settle writes down how a roll-out ended. What is staged was brought by it.
-func (p *Platform) settle(ctx context.Context, v *view, id string, want platform.Release, failed error) error {
+// began writes a deployment down that has begun. It is under way whether that
+// can be written or not, and is to be followed.
+func (p *Platform) began(ctx context.Context, app, id string, want platform.Release, report platform.Report) {
+	at := p.o.Now()
+	err := p.write(ctx, app, func(v *view) error {
+		v.record.Releases[id] = entryOf(want, at)
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		report("deployment %s could not be written down: %v", id, err)
+	}
+}
+
+// settle writes down how a roll-out ended. What was staged before it was brought
+// by it. The result is how the roll-out itself ended: one that is live is no
+// failure because that cannot be written, which the next run makes up for (see
+// view.reconstruct).
+func (p *Platform) settle(ctx context.Context, before *view, id string, want platform.Release, failed error, report platform.Report) error {
 	if ctx.Err() != nil { // the next run takes it up
 		return failed
 	}
-	err := p.write(ctx, v.app, func(v *view) error {
+	brought := slices.Clone(before.record.Staged)
+	err := p.write(ctx, before.app, func(v *view) error {
 		r := &v.record
 		e := r.Releases[id]
 		if e.At == 0 {
@@ -74,14 +87,39 @@ func (p *Platform) settle(ctx context.Context, v *view, id string, want platform
 		r.Releases[id] = e
 		r.Next = nil
 		if failed == nil {
-			r.Staged = slices.DeleteFunc(r.Staged, func(name string) bool { return slices.Contains(v.record.Staged, name) })
+			r.Staged = slices.DeleteFunc(r.Staged, func(name string) bool { return slices.Contains(brought, name) })
 		}
 		return nil
 	})
-	if failed != nil {
-		return failed
+	if err != nil && ctx.Err() == nil {
+		report("how deployment %s ended could not be written down: %v; the next run does", id, err)
 	}
-	return err
+	return failed
+}
+
+// reconstruct takes over what a run that was cut off, or could not write, left
+// out of the record: the deployment of the release that it had prepared.
+func (v *view) reconstruct() {
+	next := v.record.Next
+	if next == nil {
+		return
+	}
+	for _, d := range v.deployments {
+		if _, known := v.record.Releases[d.ID]; !known && d.fits(next.Image, time.Unix(next.At, 0)) {
+			v.record.Releases[d.ID] = *next
+			return
+		}
+	}
+}
+
+// fits tells that a deployment can be the one of an image that was begun at a
+// moment of this machine's clock: no roll-back, not older, and not of another image.
+func (d deployment) fits(image string, began time.Time) bool {
+	m := d.meta()
+	if m.Reason == reasonRollback || d.Created.Before(began.Add(-clockSkew*time.Second)) {
+		return false
+	}
+	return m.Image == "" || built(image) || platform.SameImage(m.Image, image)
 }
 
 // begun is the deployment of this very release that a killed run began; "" when there is none.
@@ -91,16 +129,13 @@ func (v *view) begun(want platform.Release) string {
 		return ""
 	}
 	for _, d := range v.deployments {
-		if d.Created.Unix() < next.At-clockSkew || d.Status == statusFailed || d.Status == statusCrashed || d.Status == statusSkipped {
+		if !d.fits(want.Image, time.Unix(next.At, 0)) || d.Status == statusFailed || d.Status == statusCrashed || d.Status == statusSkipped {
 			continue
 		}
 		if d.Status == statusRemoved || d.Status == statusRemoving {
 			continue
 		}
 		if e, known := v.record.Releases[d.ID]; known && (e.Label != want.Label || e.At < next.At) {
-			continue
-		}
-		if image := d.meta().Image; image != "" && want.Source == nil && !platform.SameImage(image, want.Image) {
 			continue
 		}
 		return d.ID
@@ -239,9 +274,9 @@ func (p *Platform) begin(ctx context.Context, v *view, want platform.Release) (s
 		id, err = p.deploy(ctx, v)
 		return err
 	}
-	before := v.deployments
+	before, began := v.deployments, p.o.Now()
 	find := func() (bool, error) {
-		d, err := p.newSince(ctx, v.app, before)
+		d, err := p.newSince(ctx, v.app, before, func(d deployment) bool { return d.fits(want.Image, began) })
 		if d != nil {
 			id = d.ID
 		}
@@ -263,14 +298,14 @@ func (p *Platform) deploy(ctx context.Context, v *view) (string, error) {
 	return data.ID, err
 }
 
-// newSince is the newest deployment that was not there before; nil when there is none.
-func (p *Platform) newSince(ctx context.Context, app string, before []deployment) (*deployment, error) {
+// newSince is the newest deployment that was not there before and fits; nil when there is none.
+func (p *Platform) newSince(ctx context.Context, app string, before []deployment, fits func(deployment) bool) (*deployment, error) {
 	v, err := p.lookAgain(ctx, app)
 	if err != nil {
 		return nil, err
 	}
 	for i, d := range v.deployments {
-		if !slices.ContainsFunc(before, func(b deployment) bool { return b.ID == d.ID }) {
+		if fits(d) && !slices.ContainsFunc(before, func(b deployment) bool { return b.ID == d.ID }) {
 			return &v.deployments[i], nil
 		}
 	}

@@ -77,15 +77,9 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 	}
 	// A deployment of its own: the number and size are those from now on.
 	next.Command = nil
-	if err := p.write(ctx, app, func(v *view) error {
-		r := &v.record
-		r.Releases[id] = entryOf(next, p.o.Now())
-		return nil
-	}); err != nil {
-		return err
-	}
+	p.began(ctx, app, id, next, report)
 	_, err = p.follow(ctx, v, id, next, report)
-	return p.settle(ctx, v, id, next, err)
+	return p.settle(ctx, v, id, next, err, report)
 }
 
 func scaleDetail(r platform.Release) string {
@@ -115,11 +109,12 @@ func (p *Platform) resize(ctx context.Context, v *view, next platform.Release) (
 		environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
 	patch := map[string]any{"services": map[string]any{v.service: map[string]any{"deploy": settings}}}
 	vars := map[string]any{"environment": v.environment.ID, "patch": patch, "message": "opsctl: scale " + v.app}
+	began := p.o.Now()
 	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
 		return "", err
 	}
 	for round := range 2 * lagRounds {
-		if d, err := p.newSince(ctx, v.app, v.deployments); err != nil || d != nil {
+		if d, err := p.newSince(ctx, v.app, v.deployments, func(d deployment) bool { return d.fits(next.Image, began) }); err != nil || d != nil {
 			return d.id(), err
 		}
 		if err := p.pause(ctx, round); err != nil {

@@ -115,18 +115,7 @@ func (p *Platform) apply(ctx context.Context, l *place, t *template, root string
 		workflow = data.Deployed.WorkflowID
 		return err
 	}
-	find := func() (bool, error) { // a workflow takes a moment to show
-		for round := range 3 {
-			if done, err := found(); done || err != nil {
-				return done, err
-			}
-			if err := p.pause(ctx, round); err != nil {
-				return false, err
-			}
-		}
-		return false, nil
-	}
-	if err := p.once(ctx, create, find); err != nil {
+	if err := p.once(ctx, create, found); err != nil {
 		return err
 	}
 	return p.awaitWorkflow(ctx, workflow)

@@ -216,6 +216,7 @@ func (p *Platform) lookAgain(ctx context.Context, app string) (*view, error) {
 	v.record = parseRecord(v.raw.get(varState))
 	v.nodes = ownVariables(data.Environment.Variables.nodes(), v)
 	slices.SortStableFunc(v.deployments, func(a, b deployment) int { return b.Created.Compare(a.Created) })
+	v.reconstruct()
 	p.mu.Lock()
 	p.views[app] = v
 	p.mu.Unlock()
