@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -40,7 +41,7 @@ func (a *app) addGuards(ctx context.Context, t target, o deployOptions, in envIn
 		return errs.New(errs.Usage, "--require-backup: %s is no age", age)
 	}
 	if age > 0 {
-		req.BackupGate = func(ctx context.Context) (string, error) { return a.youngBackup(ctx, t, age) }
+		req.BackupGate = func(ctx context.Context, url string) (string, error) { return a.youngBackup(ctx, t, age, url) }
 	}
 	req.ImageGuard = a.imageGuard(t)
 	return nil
@@ -78,7 +79,7 @@ func (a *app) cleanTree(ctx context.Context, t target) error {
 }
 
 // youngBackup finds a backup that was proven and is young enough.
-func (a *app) youngBackup(ctx context.Context, t target, age time.Duration) (string, error) {
+func (a *app) youngBackup(ctx context.Context, t target, age time.Duration, database string) (string, error) {
 	location := t.project.Backup.Store
 	if dir, isFile := strings.CutPrefix(location, "file:"); isFile && dir != "" && !filepath.IsAbs(dir) && a.getenv("OPSCTL_BACKUP_STORE") == "" {
 		location = "file:" + filepath.Join(filepath.Dir(t.project.Path), dir)
@@ -95,24 +96,45 @@ func (a *app) youngBackup(ctx context.Context, t target, age time.Duration) (str
 		return "", err
 	}
 	var newest time.Time
-	proven := ""
+	proven, others := "", 0
+	from := ""
+	name, host := databaseOf(database)
 	for _, e := range entries {
 		if e.Manifest == nil || e.Verdict == nil || !e.Verdict.Proven || e.Damaged() != "" {
 			continue
 		}
+		if name != "" && e.Manifest.Source.Database != name { // of another environment's database
+			others++
+			continue
+		}
 		if e.Manifest.Created.After(newest) {
-			newest, proven = e.Manifest.Created, e.ID
+			newest, proven, from = e.Manifest.Created, e.ID, e.Manifest.Source.Host
 		}
 	}
 	hint := "make one: opsctl backup create && opsctl backup verify"
 	switch {
+	case proven == "" && others > 0:
+		return "", errs.New(errs.CheckFailed, "%s holds no proven backup of the database %s, only of others", st, name).WithHint("%s", hint)
 	case proven == "":
 		return "", errs.New(errs.CheckFailed, "%s holds no backup that was restored and compared", st).WithHint("%s", hint)
 	case a.now().Sub(newest) > age:
 		return "", errs.New(errs.CheckFailed, "the newest proven backup, %s, is %s old, and %s is the most", proven, ui.Duration(a.now().Sub(newest)), ui.Duration(age)).WithHint("%s", hint)
 	default:
-		return fmt.Sprintf("backup %s was proven, and is %s old", proven, ui.Duration(a.now().Sub(newest))), nil
+		note := fmt.Sprintf("backup %s was proven, and is %s old", proven, ui.Duration(a.now().Sub(newest)))
+		if host != "" && from != "" && host != from { // a tunnel, or another server with a database of that name
+			note += fmt.Sprintf("; it was taken from %s, and the app's database is at %s", from, host)
+		}
+		return note, nil
 	}
+}
+
+// databaseOf is the name and the host in a database's URL; "" when it is none.
+func databaseOf(address string) (name, host string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", ""
+	}
+	return strings.Trim(u.Path, "/"), u.Hostname()
 }
 
 // plainVars are the environment's plain variables, and what the app is told of its

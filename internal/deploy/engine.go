@@ -54,7 +54,8 @@ type Request struct {
 	ImageGuard func(ctx context.Context, image platform.Image) error
 	// BackupGate refuses to go on to the release command without a backup. Called
 	// before anything is changed, and only when something is to be changed. May be nil.
-	BackupGate func(ctx context.Context) (detail string, err error)
+	// url is that of the app's database, "" when it is not known yet.
+	BackupGate func(ctx context.Context, url string) (detail string, err error)
 	// Public tells whether a variable is put into what browsers load when the image is
 	// built. May be nil.
 	Public func(name string) bool

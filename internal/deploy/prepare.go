@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -127,7 +128,7 @@ func (e *Engine) guard(ctx context.Context, p *Prepared) error {
 		return nil
 	}
 	if p.Request.BackupGate != nil {
-		detail, err := p.Request.BackupGate(ctx)
+		detail, err := p.Request.BackupGate(ctx, cmp.Or(p.secrets[DirectURL], p.secrets[PooledURL]))
 		if err != nil {
 			return err
 		}
