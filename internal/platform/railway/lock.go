@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
+	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -22,7 +24,7 @@ const (
 const clockSkew = 120
 
 // lease is a lock held by this process. Railway has none, so it is written into
-// OPSCTL_STATE and read back: of two that write at once, the last one wins.
+// OPSCTL_LOCK and read back: of two that write at once, the last one wins.
 type lease struct {
 	p       *Platform
 	app     string
@@ -51,7 +53,7 @@ func (p *Platform) Lock(ctx context.Context, app, holder string) (platform.Lease
 }
 
 func lockID() string {
-	b := make([]byte, 6)
+	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
@@ -74,10 +76,9 @@ func (p *Platform) take(ctx context.Context, l *lease) error {
 	}
 	l.record.Since = p.o.Now().UTC().Truncate(time.Second)
 	l.record.Expires = l.record.Since.Add(lockTTL)
-	mine := l.record
-	v.record.Lock = &mine
-	if err := p.set(ctx, v, nil); err != nil {
-		return err
+	wrote := p.setLock(ctx, v, &l.record)
+	if wrote != nil && !uncertain(wrote) {
+		return p.explain(wrote, "take the lock of %q", l.app)
 	}
 	if err := p.o.Sleep(ctx, p.o.Settle); err != nil {
 		return err
@@ -88,11 +89,86 @@ func (p *Platform) take(ctx context.Context, l *lease) error {
 	if err := p.heldBy(v, l.record.ID); err != nil {
 		return err
 	}
-	if v.record.Lock == nil {
+	if held := v.record.Lock; held == nil || held.ID != l.record.ID {
+		if wrote != nil {
+			return p.explain(wrote, "take the lock of %q", l.app)
+		}
 		return errs.New(errs.Conflict, "%q: the lock was taken away at once", l.app).WithHint("run the same command again")
 	}
 	l.written = true
 	return nil
+}
+
+// setLock writes the lock, once: the same again, later, could take a lock away
+// that somebody else has taken in between. The error is not explained yet.
+func (p *Platform) setLock(ctx context.Context, v *view, to *lockRecord) error {
+	input := v.upsertInput(map[string]string{varLock: to.text()}, false)
+	return p.mutate(httpx.WithoutRetry(ctx), upsertText, map[string]any{"input": input}, nil, false)
+}
+
+// amend changes the lock to what change returns, by one at a time within the
+// process. It is read right before, and left when change says errUnchanged.
+func (p *Platform) amend(ctx context.Context, app string, change func(held *lockRecord) (*lockRecord, error)) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	for attempt := 1; ; attempt++ {
+		v, err := p.lookAgain(ctx, app)
+		if err != nil {
+			return err
+		}
+		to, err := change(v.record.Lock)
+		if errors.Is(err, errUnchanged) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = p.setLock(ctx, v, to)
+		if err == nil || !transient(err) || attempt == queryAttempts {
+			return p.explain(err, "write the lock of %q", app)
+		}
+		if err := p.pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// stillMine is the conflict with whoever has the lock that this process took;
+// nil while it has it, or never took it. Callers hold p.writing.
+func (p *Platform) stillMine(v *view) error {
+	p.mu.Lock()
+	l := p.leases[v.app]
+	p.mu.Unlock()
+	if l == nil || !l.written {
+		return nil
+	}
+	held := v.record.Lock
+	switch {
+	case held != nil && held.ID == l.record.ID:
+		return nil
+	case held != nil:
+		return errs.New(errs.Conflict, "the lock of %q was taken over by %s, at %s", v.app, held.Holder, held.Since.Format(time.RFC3339)).
+			WithHint("wait for that run to end, then run the same command again")
+	}
+	return errs.New(errs.Conflict, "the lock of %q, which %s held, was broken by somebody", v.app, l.record.Holder).WithHint("run the same command again")
+}
+
+// checkLock reads the lock again, right before something is done that cannot
+// be undone by whoever may have taken it over.
+func (p *Platform) checkLock(ctx context.Context, app string) error {
+	p.mu.Lock()
+	held := p.leases[app] != nil
+	p.mu.Unlock()
+	if !held {
+		return nil
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	v, err := p.lookAgain(ctx, app)
+	if err != nil {
+		return err
+	}
+	return p.stillMine(v)
 }
 
 // lockCreated writes the lock that this process holds of an app that did not exist.
@@ -156,13 +232,11 @@ func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo
 
 // BreakLock takes the lock away from whoever holds it.
 func (p *Platform) BreakLock(ctx context.Context, app string) error {
-	return p.write(ctx, app, func(v *view) error {
-		r := &v.record
-		if r.Lock == nil {
-			return errUnchanged
+	return p.amend(ctx, app, func(held *lockRecord) (*lockRecord, error) {
+		if held == nil {
+			return nil, errUnchanged
 		}
-		r.Lock = nil
-		return nil
+		return nil, nil
 	})
 }
 
@@ -178,13 +252,13 @@ func (l *lease) renew(ctx context.Context) {
 			return
 		case <-tick.C:
 			one, cancel := context.WithTimeout(ctx, lockRenew/2)
-			_ = l.p.write(one, l.app, func(v *view) error {
-				r := &v.record
-				if r.Lock == nil || r.Lock.ID != l.record.ID {
-					return errUnchanged
+			_ = l.p.amend(one, l.app, func(held *lockRecord) (*lockRecord, error) {
+				if held == nil || held.ID != l.record.ID {
+					return nil, errUnchanged
 				}
-				r.Lock.Expires = l.p.o.Now().UTC().Truncate(time.Second).Add(lockTTL)
-				return nil
+				longer := *held
+				longer.Expires = l.p.o.Now().UTC().Truncate(time.Second).Add(lockTTL)
+				return &longer, nil
 			})
 			cancel()
 		}
@@ -205,13 +279,11 @@ func (l *lease) Release(ctx context.Context) error {
 		if !l.written {
 			return
 		}
-		failed = l.p.write(ctx, l.app, func(v *view) error {
-			r := &v.record
-			if r.Lock == nil || r.Lock.ID != l.record.ID {
-				return errUnchanged
+		failed = l.p.amend(ctx, l.app, func(held *lockRecord) (*lockRecord, error) {
+			if held == nil || held.ID != l.record.ID {
+				return nil, errUnchanged
 			}
-			r.Lock = nil
-			return nil
+			return nil, nil
 		})
 		if errs.CodeOf(failed) == errs.NotFound {
 			failed = nil

@@ -13,6 +13,7 @@ import (
 // The variables that opsctl sets on a service for itself; none of them is a secret.
 const (
 	varState   = "OPSCTL_STATE"
+	varLock    = "OPSCTL_LOCK" // of its own, so that who writes the state late cannot take it away
 	varRelease = "OPSCTL_RELEASE"
 	varPort    = "PORT"
 )
@@ -27,7 +28,7 @@ const (
 // record is what opsctl remembers of an app on the platform.
 type record struct {
 	V        int              `json:"v"`
-	Lock     *lockRecord      `json:"lock,omitempty"`
+	Lock     *lockRecord      `json:"-"`                // in OPSCTL_LOCK
 	Staged   []string         `json:"staged,omitempty"` // secrets set since the last roll-out
 	Next     *entry           `json:"next,omitempty"`   // the release being rolled out
 	Releases map[string]entry `json:"releases,omitempty"`
@@ -67,6 +68,28 @@ func parseRecord(text string) record {
 		r.Releases = map[string]entry{}
 	}
 	return r
+}
+
+// parseLock reads OPSCTL_LOCK; nil when nobody holds it.
+func parseLock(text string) *lockRecord {
+	var l lockRecord
+	if json.Unmarshal([]byte(text), &l) != nil || l.ID == "" {
+		return nil
+	}
+	return &l
+}
+
+// text is the variable's value: an empty object when nobody holds the lock,
+// since Railway deploys when a variable is deleted.
+func (l *lockRecord) text() string {
+	if l == nil {
+		return "{}"
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return "{}" // strings and times always encode
+	}
+	return string(text)
 }
 
 // text is the record within its bounds: the oldest releases go first.
@@ -124,5 +147,5 @@ func (e entry) release(version string) platform.Release {
 
 // hidden tells that a variable is opsctl's or the platform's, and no secret of the app.
 func hidden(name string) bool {
-	return name == varState || name == varRelease || name == varPort
+	return name == varState || name == varLock || name == varRelease || name == varPort
 }

@@ -59,12 +59,31 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 // rolledBack writes the new deployment down. The roll-back may have brought the
 // variables of then back, the record among them: what is known is written again.
 func (p *Platform) rolledBack(ctx context.Context, before *view, old deployment, id string, e entry) error {
+	if err := p.lockAgain(ctx, before); err != nil {
+		return err
+	}
 	return p.write(ctx, before.app, func(v *view) error {
 		r := &v.record
-		r.Lock, r.Staged, r.Next = before.record.Lock, v.newerThan(old, before), nil
+		r.Staged, r.Next = v.newerThan(old, before), nil
 		maps.Copy(r.Releases, before.record.Releases)
 		r.Releases[id] = e
 		return nil
+	})
+}
+
+// lockAgain writes the lock of before again, where a roll-back has brought the
+// one of then back.
+func (p *Platform) lockAgain(ctx context.Context, before *view) error {
+	was, since := before.record.Lock, before.at
+	if was != nil {
+		since = was.Since
+	}
+	return p.amend(ctx, before.app, func(held *lockRecord) (*lockRecord, error) {
+		same := held == nil && was == nil || held != nil && was != nil && held.ID == was.ID
+		if same || held != nil && held.Since.After(since) { // or somebody took it over since
+			return nil, errUnchanged
+		}
+		return was, nil
 	})
 }
 
@@ -125,6 +144,9 @@ func (p *Platform) putBack(ctx context.Context, v *view, id string, then platfor
 	if built(then.Image) {
 		delete(settings, "source")
 	}
+	if err := p.stillMine(v); err != nil {
+		return err
+	}
 	vars["input"], vars["settings"] = v.upsertInput(set, false), settings
 	if err := p.mutate(ctx, setUpText, vars, nil, true); err != nil {
 		return p.explain(err, "put the settings of %q back", v.app)
@@ -151,7 +173,13 @@ func (p *Platform) rollBack(ctx context.Context, v *view, old deployment, then p
 		id = d.id()
 		return d != nil, err
 	}
-	err := p.once(ctx, func() error { return p.mutate(ctx, text, map[string]any{"id": old.ID}, nil, false) }, find)
+	begin := func() error {
+		if err := p.checkLock(ctx, v.app); err != nil {
+			return err
+		}
+		return p.mutate(ctx, text, map[string]any{"id": old.ID}, nil, false)
+	}
+	err := p.once(ctx, begin, find)
 	if err != nil {
 		return "", p.explain(err, "roll %q back to deployment %s", v.app, old.ID)
 	}

@@ -167,6 +167,9 @@ func (p *Platform) prepare(ctx context.Context, v *view, want platform.Release) 
 		return v, err
 	}
 	set[varState] = v.record.text()
+	if err := p.stillMine(v); err != nil {
+		return v, err
+	}
 	vars := map[string]any{
 		"input": v.upsertInput(set, false), "environment": v.environment.ID, "service": v.service, "settings": p.settings(v, want),
 	}
@@ -267,6 +270,9 @@ func unsafe(c rune) bool {
 func (p *Platform) begin(ctx context.Context, v *view, want platform.Release) (string, error) {
 	id := ""
 	start := func() (err error) {
+		if err := p.checkLock(ctx, v.app); err != nil {
+			return err
+		}
 		if want.Source != nil {
 			id, err = p.upload(ctx, v, want)
 			return err

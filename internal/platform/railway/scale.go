@@ -67,6 +67,9 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 			return err
 		}
 	}
+	if err := p.checkLock(ctx, app); err != nil {
+		return err
+	}
 	if err := p.limit(ctx, v, to.Size); err != nil {
 		return err
 	}

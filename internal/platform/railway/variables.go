@@ -25,8 +25,12 @@ func (v *view) upsertInput(set map[string]string, replace bool) map[string]any {
 	return in
 }
 
-// set sets variables, and writes the record with them.
+// set sets variables, and writes the record with them. Conflict when this
+// process holds the lock no more.
 func (p *Platform) set(ctx context.Context, v *view, set map[string]string) error {
+	if err := p.stillMine(v); err != nil {
+		return err
+	}
 	set = maps.Clone(set)
 	if set == nil {
 		set = map[string]string{}
@@ -69,7 +73,7 @@ func (p *Platform) StageSecrets(ctx context.Context, app string, changes map[str
 }
 
 func stageable(name string, value *string) error {
-	if name == varState || name == varRelease {
+	if name == varState || name == varLock || name == varRelease {
 		return errs.New(errs.Usage, "%s is a variable of opsctl's own", name).WithHint("leave it out")
 	}
 	if value != nil && strings.Contains(*value, "${{") {

@@ -214,6 +214,7 @@ func (p *Platform) lookAgain(ctx context.Context, app string) (*view, error) {
 		deployments: data.Deployments.nodes(), rendered: data.Rendered, raw: data.Raw, at: p.o.Now(),
 	}
 	v.record = parseRecord(v.raw.get(varState))
+	v.record.Lock = parseLock(v.raw.get(varLock))
 	v.nodes = ownVariables(data.Environment.Variables.nodes(), v)
 	slices.SortStableFunc(v.deployments, func(a, b deployment) int { return b.Created.Compare(a.Created) })
 	v.reconstruct()
