@@ -15,6 +15,8 @@ fi
 
 go test -race -timeout 20m -v "$@" ./... >"$log" 2>&1
 status=$?
+# The long suites of faults and crashes, whole; above, under the race detector, is a part of them.
+go test -count=1 -timeout 20m -v -run 'TestFaultSchedules|TestEverySingleRequest|TestADeployThatIsKilled' ./internal/deploy >>"$log" 2>&1 || status=1
 # The linters of what init writes are modules of their own. Go's cache of results does not see the files that they read.
 for linter in dockerlint workflowlint; do
 	go -C "tools/$linter" test -count=1 -v ./... >>"$log" 2>&1 || status=1

@@ -87,6 +87,9 @@ func TestADeployThatIsKilledIsTakenUp(t *testing.T) {
 			total := countRequests(t, p)
 			for _, first := range []bool{true, false} { // a first deploy, an update
 				for n := range total {
+					if underRace && n%9 != 0 {
+						continue
+					}
 					if first && n%3 != 0 { // the end of it is the same; a third is enough
 						continue
 					}
