@@ -159,8 +159,8 @@ func redisSpec(t target) *platform.CacheSpec {
 	return &platform.CacheSpec{App: t.env.App, Org: t.env.Org, Name: t.env.App + "-redis", Version: r.Version, Region: t.env.Region, Plan: r.Plan}
 }
 
-// gitOutput is one line that git says; a failure is a usage error with the hint.
-func gitOutput(ctx context.Context, dir, hint string, args ...string) (string, error) {
+// gitOutput is one line that git says of a repository that a platform is to build from.
+func gitOutput(ctx context.Context, dir string, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -171,7 +171,8 @@ func gitOutput(ctx context.Context, dir, hint string, args ...string) (string, e
 		if errors.As(err, &failed) && len(failed.Stderr) > 0 {
 			text, _, _ = strings.Cut(strings.TrimSpace(string(failed.Stderr)), "\n")
 		}
-		return "", errs.New(errs.Usage, "git %s: %s", args[0], errs.Redact(text)).WithHint("%s", hint)
+		return "", errs.New(errs.Usage, "git %s: %s", args[0], errs.Redact(text)).
+			WithHint("the platform builds from a commit that it can fetch: push one, or deploy a finished image with --image")
 	}
 	return strings.TrimSpace(string(out)), nil
 }

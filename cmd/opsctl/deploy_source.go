@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,21 +28,20 @@ func (a *app) source(t target) func(context.Context, string) (*platform.Source, 
 
 // gitSource is the commit that is checked out, which the platform fetches from its remote.
 func gitSource(ctx context.Context, root string) (*platform.Source, error) {
-	const hint = "the platform builds from a commit that it can fetch: push one, or deploy a finished image with --image"
-	commit, err := gitOutput(ctx, root, hint, "rev-parse", "HEAD")
+	commit, err := gitOutput(ctx, root, "rev-parse", "HEAD")
 	if err != nil {
 		return nil, err
 	}
-	branch, err := gitOutput(ctx, root, hint, "rev-parse", "--abbrev-ref", "HEAD")
+	branch, err := gitOutput(ctx, root, "rev-parse", "--abbrev-ref", "HEAD")
 	if err != nil {
 		return nil, err
 	}
-	remoteURL, err := gitOutput(ctx, root, hint, "remote", "get-url", "origin")
+	remoteURL, err := gitOutput(ctx, root, "remote", "get-url", "origin")
 	if err != nil {
 		return nil, err
 	}
 	// What the remote is known to have, without asking it.
-	if on, err := gitOutput(ctx, root, hint, "branch", "--remotes", "--contains", commit); err != nil || on == "" {
+	if on, err := gitOutput(ctx, root, "branch", "--remotes", "--contains", commit); err != nil || on == "" {
 		return nil, errs.New(errs.Usage, "the commit %.12s is on no branch of the remote", commit).WithHint("git push, then the same again; or deploy a finished image with --image")
 	}
 	return &platform.Source{Identity: "git:" + commit, Commit: commit, Remote: webURL(remoteURL), Branch: branch}, nil
@@ -70,23 +70,23 @@ func (a *app) imageGuard(t target) func(context.Context, platform.Image) error {
 		}
 		ref, err := name.ParseReference(image.Pinned())
 		if err != nil {
-			return nil //nolint:nilerr // not of a registry
+			return nil // not of a registry
 		}
 		ctx, cancel := context.WithTimeout(ctx, registryTime)
 		defer cancel()
 		got, err := remote.Get(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
 		if err != nil {
-			return nil //nolint:nilerr // cannot be read from here
+			return nil // cannot be read from here
 		}
 		var have []string
 		if got.MediaType.IsIndex() {
 			index, err := got.ImageIndex()
 			if err != nil {
-				return nil //nolint:nilerr // the platform will say what is wrong with it
+				return nil // the platform will say what is wrong with it
 			}
 			manifest, err := index.IndexManifest()
 			if err != nil {
-				return nil //nolint:nilerr // see above
+				return nil // see above
 			}
 			for _, m := range manifest.Manifests {
 				if m.Platform != nil {
@@ -98,12 +98,7 @@ func (a *app) imageGuard(t target) func(context.Context, platform.Image) error {
 				have = append(have, config.OS+"/"+config.Architecture)
 			}
 		}
-		for _, one := range have {
-			if one == machineArchitecture {
-				return nil
-			}
-		}
-		if len(have) == 0 {
+		if len(have) == 0 || slices.Contains(have, machineArchitecture) {
 			return nil
 		}
 		return errs.New(errs.Usage, "the image %s is for %s, and %s runs %s", platform.ShortImage(image.Pinned()), joinWords(have), t.env.Platform, machineArchitecture).

@@ -75,20 +75,20 @@ func TestAnImageUpdateOfThreeMachinesAsksLittle(t *testing.T) {
 }
 
 // three deploys an image to three machines, without a release command.
-func (s *stage) three(t testing.TB, base http.RoundTripper, image string) (deploy.Result, error) {
-	t.Helper()
-	p, err := s.place.open(t.Context(), lookupIn(s.server.Env()), quick(base))
+func (s *stage) three(tb testing.TB, base http.RoundTripper, image string) (deploy.Result, error) {
+	tb.Helper()
+	p, err := s.place.open(tb.Context(), lookupIn(s.server.Env()), quick(base))
 	if err != nil {
 		return deploy.Result{}, err
 	}
 	e := s.with(p)
 	req := s.request(image)
 	req.Release.Instances, req.Command = 3, nil
-	prepared, err := e.Prepare(t.Context(), req)
+	prepared, err := e.Prepare(tb.Context(), req)
 	if err != nil {
 		return deploy.Result{}, err
 	}
-	return e.Apply(t.Context(), prepared)
+	return e.Apply(tb.Context(), prepared)
 }
 
 // BenchmarkDeploy is a deploy over an API that takes 50 ms for each answer: of nothing

@@ -50,21 +50,21 @@ type stage struct {
 	dir    string // the engine's state
 }
 
-func (p place) stage(t testing.TB) *stage {
-	t.Helper()
+func (p place) stage(tb testing.TB) *stage {
+	tb.Helper()
 	server, err := emulator.New(emulator.Options{
 		SeedImages: []string{"shop:v1", "shop:v2"}, RestartBackoff: 50 * time.Millisecond, NoPostgres: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server.Start()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := server.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	return &stage{p, server, filepath.Join(t.TempDir(), "state")}
+	return &stage{p, server, filepath.Join(tb.TempDir(), "state")}
 }
 
 // quick is an HTTP client that repeats soon.
@@ -80,9 +80,9 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 }
 
 // engine is the deploy engine as of one machine.
-func (s *stage) engine(ctx context.Context, t testing.TB, base http.RoundTripper) *deploy.Engine {
-	t.Helper()
-	checked := s.checked(t)
+func (s *stage) engine(ctx context.Context, tb testing.TB, base http.RoundTripper) *deploy.Engine {
+	tb.Helper()
+	checked := s.checked(tb)
 	if f, ok := base.(*faulty); ok {
 		f.next = checked // what is injected is no answer of the platform's
 	} else if base == nil {
@@ -90,27 +90,27 @@ func (s *stage) engine(ctx context.Context, t testing.TB, base http.RoundTripper
 	}
 	p, err := s.place.open(ctx, lookupIn(s.server.Env()), quick(base))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s.with(p)
 }
 
 // checked is the network, with every exchange held against the platform's published
 // schema. Fly.io's are in the tests of its adapter.
-func (s *stage) checked(t testing.TB) http.RoundTripper {
-	t.Helper()
+func (s *stage) checked(tb testing.TB) http.RoundTripper {
+	tb.Helper()
 	switch s.place.name {
 	case "railway":
-		return spectest.NewGraphQL(t, spectest.RailwayFile).Transport("/graphql/v2", http.DefaultTransport)
+		return spectest.NewGraphQL(tb, spectest.RailwayFile).Transport("/graphql/v2", http.DefaultTransport)
 	case "render":
 		doc, err := spectest.LoadRender()
 		if errors.Is(err, spectest.ErrNoReference) {
 			return http.DefaultTransport
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		return apiOnly{doc.Check(t).Transport(http.DefaultTransport)}
+		return apiOnly{doc.Check(tb).Transport(http.DefaultTransport)}
 	default:
 		return http.DefaultTransport
 	}
