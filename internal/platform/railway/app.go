@@ -3,6 +3,7 @@ package railway
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -38,16 +39,21 @@ func (p *Platform) CreateApp(ctx context.Context, spec platform.AppSpec) error {
 	if err != nil {
 		return err
 	}
-	if l, err = p.ensureService(ctx, l, spec.Name); err != nil {
+	l, made, err := p.ensureService(ctx, l, spec.Name)
+	if err != nil {
 		return err
 	}
 	v, err := p.lookAgain(ctx, spec.Name)
 	if errs.CodeOf(err) == errs.NotFound {
-		// It is in the project, but not in this environment.
-		if err = p.joinEnvironment(ctx, l, spec.Name); err != nil {
-			return err
+		if !made { // it is in the project, but not in this environment
+			if err = p.joinEnvironment(ctx, l, spec.Name); err != nil {
+				return err
+			}
 		}
-		v, err = p.lookAgain(ctx, spec.Name)
+		err = p.awaitShown(ctx, fmt.Sprintf("the service %q", spec.Name), func() (bool, error) {
+			v, err = p.lookAgain(ctx, spec.Name)
+			return err == nil, err
+		})
 	}
 	if err != nil {
 		return err
@@ -164,8 +170,24 @@ func (p *Platform) createProject(ctx context.Context, id *identity, spec platfor
 	if err := p.once(ctx, create, find); err != nil {
 		return nil, p.explain(err, "create the project %q", name)
 	}
-	made.WorkspaceID = cmp.Or(made.WorkspaceID, home)
-	return made, nil
+	return p.shownProject(ctx, id, made.ID, cmp.Or(made.WorkspaceID, home))
+}
+
+// shownProject waits until a project that was made, or was given an environment,
+// can be read with the environment in it.
+func (p *Platform) shownProject(ctx context.Context, id *identity, project, workspaceID string) (*projectNode, error) {
+	var node *projectNode
+	err := p.awaitShown(ctx, fmt.Sprintf("the environment %q", p.environmentName()), func() (bool, error) {
+		fresh, err := p.readProject(ctx, project)
+		if err != nil {
+			return false, err
+		}
+		fresh.WorkspaceID = cmp.Or(fresh.WorkspaceID, workspaceID)
+		node = fresh
+		found, err := p.findEnvironment(id, *fresh)
+		return found != nil, err
+	})
+	return node, err
 }
 
 func (p *Platform) createEnvironment(ctx context.Context, id *identity, node projectNode) (*projectNode, error) {
@@ -185,20 +207,21 @@ func (p *Platform) createEnvironment(ctx context.Context, id *identity, node pro
 	if err := p.once(ctx, create, find); err != nil {
 		return nil, p.explain(err, "create the environment %q", p.environmentName())
 	}
-	return p.readProject(ctx, node.ID)
+	return p.shownProject(ctx, id, node.ID, node.WorkspaceID)
 }
 
-func (p *Platform) ensureService(ctx context.Context, l *place, name string) (*place, error) {
+// ensureService makes the service where it is missing, and tells whether it did.
+func (p *Platform) ensureService(ctx context.Context, l *place, name string) (*place, bool, error) {
 	if _, err := p.serviceOf(l, name); err == nil || p.env(envService) != "" {
-		return l, err
+		return l, false, err
 	}
 	// What was read with the project may be old by now.
 	l, err := p.reread(ctx, name, l)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if l.service(name) != "" {
-		return l, nil
+		return l, false, nil
 	}
 	create := func() error {
 		const text = "mutation($input: ServiceCreateInput!) { serviceCreate(input: $input) { id name } }"
@@ -206,13 +229,18 @@ func (p *Platform) ensureService(ctx context.Context, l *place, name string) (*p
 		return p.mutate(ctx, text, map[string]any{"input": in}, nil, false)
 	}
 	find := func() (bool, error) {
-		l, err = p.reread(ctx, name, l)
-		return err == nil && l.service(name) != "", err
+		now, err := p.reread(ctx, name, l)
+		if err != nil {
+			return false, err
+		}
+		l = now
+		return l.service(name) != "", nil
 	}
 	if err := p.once(ctx, create, find); err != nil {
-		return nil, p.explain(err, "create the service %q", name)
+		return nil, false, p.explain(err, "create the service %q", name)
 	}
-	return p.reread(ctx, name, l)
+	err = p.awaitShown(ctx, fmt.Sprintf("the service %q", name), find)
+	return l, true, err
 }
 
 // joinEnvironment gives a service of the project an instance in the environment.
@@ -243,7 +271,10 @@ func (p *Platform) ensureDomain(ctx context.Context, v *view) error {
 		now, err := p.lookAgain(ctx, v.app)
 		return err == nil && now.url() != "", err
 	}
-	return p.explain(p.once(ctx, create, find), "give the service %q an address", v.app)
+	if err := p.once(ctx, create, find); err != nil {
+		return p.explain(err, "give the service %q an address", v.app)
+	}
+	return p.awaitShown(ctx, "the address of "+v.app, find)
 }
 
 // Observe reads the app and its deployments.

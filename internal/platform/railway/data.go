@@ -118,12 +118,15 @@ func (p *Platform) neighbours(ctx context.Context, app string, l *place) ([]neig
 			Instances connection[neighbour] `json:"serviceInstances"`
 		} `json:"environment"`
 	}
-	const text = "query($environment: String!) { environment(id: $environment) { serviceInstances(first: 500) { edges { node {" + neighbourFields + "} } } } }"
+	const text = "query($environment: String!) { environment(id: $environment) { serviceInstances(first: 500) { edges { node {" + neighbourFields + "} }" + pageInfo + "} } }"
 	if err := p.query(ctx, text, map[string]any{"environment": l.environment.ID}, &data); err != nil {
 		return nil, p.explain(err, "look at the environment %q", l.environment.Name)
 	}
-	return data.Environment.Instances.nodes(), nil
+	list, err := moreOf(ctx, p, data.Environment.Instances, "environment", l.environment.ID, "serviceInstances", neighbourFields)
+	return list, p.explain(err, "list the services of the environment %q", l.environment.Name)
 }
+
+const volumeFields = " id serviceId state createdAt "
 
 const neighbourFields = ` serviceId serviceName source { image } latestDeployment { status } `
 
@@ -140,8 +143,8 @@ func (p *Platform) readData(ctx context.Context, l *place, services []neighbour)
 		fields += fmt.Sprintf(" v%d: variables(projectId: $project, environmentId: $environment, serviceId: $s%d)", i, i)
 		vars[fmt.Sprintf("s%d", i)] = s.ID
 	}
-	text := head + ") { environment(id: $environment) { volumeInstances(first: 500) { edges { node { id serviceId state createdAt } } } serviceInstances(first: 500) { edges { node {" +
-		neighbourFields + "} } } }" + fields + " }"
+	text := head + ") { environment(id: $environment) { volumeInstances(first: 500) { edges { node {" + volumeFields + "} }" + pageInfo + "} serviceInstances(first: 500) { edges { node {" +
+		neighbourFields + "} }" + pageInfo + "} }" + fields + " }"
 	var data map[string]json.RawMessage
 	if err := p.query(ctx, text, vars, &data); err != nil {
 		return nil, err
@@ -153,17 +156,25 @@ func (p *Platform) readData(ctx context.Context, l *place, services []neighbour)
 	if err := json.Unmarshal(data["environment"], &environment); err != nil {
 		return nil, err
 	}
+	volumes, err := moreOf(ctx, p, environment.Volumes, "environment", l.environment.ID, "volumeInstances", volumeFields)
+	if err != nil {
+		return nil, err
+	}
+	instances, err := moreOf(ctx, p, environment.Instances, "environment", l.environment.ID, "serviceInstances", neighbourFields)
+	if err != nil {
+		return nil, err
+	}
 	for i, s := range services {
 		one := dataService{neighbour: s}
 		if err := json.Unmarshal(data[fmt.Sprintf("v%d", i)], &one.vars); err != nil {
 			return nil, err
 		}
-		for _, n := range environment.Instances.nodes() {
+		for _, n := range instances {
 			if n.ID == s.ID {
 				one.neighbour = n
 			}
 		}
-		for _, volume := range environment.Volumes.nodes() {
+		for _, volume := range volumes {
 			if volume.ServiceID == s.ID {
 				one.volume = &volume
 			}

@@ -31,10 +31,12 @@ func sink(t *testing.T, answer string) (*Platform, *spectest.GraphQL) {
 	}))
 	t.Cleanup(server.Close)
 	env := map[string]string{envAPIToken: "t", envBase: server.URL}
+	now := time.Now() // each pause is as long as it says
 	p, err := New(t.Context(), Options{
 		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		HTTP:   httpx.Options{UserAgent: "opsctl/test", MaxAttempts: 1},
-		Sleep:  func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Now:    func() time.Time { return now },
+		Sleep:  func(ctx context.Context, d time.Duration) error { now = now.Add(d); return ctx.Err() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"project":     func() { _, _ = p.readProject(ctx, "p") },
 		"create":      func() { _, _ = p.createProject(ctx, p.identity, platform.AppSpec{Name: "new"}) },
 		"environment": func() { _, _ = p.createEnvironment(ctx, p.identity, projectNode{namedNode: l.project}) },
-		"service":     func() { _, _ = p.ensureService(ctx, l, "other") },
+		"service":     func() { _, _, _ = p.ensureService(ctx, l, "other") },
 		"join":        func() { _ = p.joinEnvironment(ctx, l, "shop") },
 		"domain":      func() { _ = p.ensureDomain(ctx, v) },
 		"look":        func() { _, _ = p.lookAgain(ctx, "shop") },
@@ -93,6 +95,15 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"add domain": func() { p.views["shop"] = v; v.at = time.Now(); _, _ = p.AddDomain(ctx, "shop", "a.example") },
 		"logs":       func() { _, _ = p.linesAround(ctx, v, time.Now(), 1, 1) },
 		"data":       func() { _, _ = p.readData(ctx, l, []neighbour{{ID: "d"}}) },
+		"pages": func() {
+			node, page := projectNode{}, connection[neighbour]{}
+			node.Services.PageInfo.HasNextPage, node.Services.PageInfo.EndCursor = true, "c"
+			node.Environments, page.PageInfo = node.Services, node.Services.PageInfo
+			_ = p.complete(ctx, &node)
+			_, _ = moreOf(ctx, p, page, "environment", "e", "serviceInstances", neighbourFields)
+			_, _ = moreOf(ctx, p, page, "environment", "e", "variables", variableFields)
+			_, _ = moreOf(ctx, p, page, "environment", "e", "volumeInstances", volumeFields)
+		},
 		"neighbours": func() { _, _ = p.neighbours(ctx, "nobody", l) },
 		"template":   func() { _, _ = p.template(ctx, "postgres") },
 		"apply": func() {

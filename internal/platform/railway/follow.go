@@ -46,8 +46,10 @@ const (
 // progressText asks how a deployment stands.
 const progressText = `query($id: String!) {
 	deployment(id: $id) {` + deploymentFields + ` diagnosis }
-	deploymentEvents(id: $id, first: 100) { edges { node { step createdAt completedAt payload { error reason detail skipped } } } }
+	deploymentEvents(id: $id, first: 100) { edges { node {` + eventFields + `} }` + pageInfo + `}
 }`
+
+const eventFields = " step createdAt completedAt payload { error reason detail skipped } "
 
 type step struct {
 	Step      string     `json:"step"`
@@ -109,7 +111,9 @@ func (p *Platform) progress(ctx context.Context, id string) (progress, error) {
 	if err := p.query(ctx, progressText, map[string]any{"id": id}, &data); err != nil {
 		return progress{}, err
 	}
-	return progress{data.Deployment.deployment, data.Events.nodes()}, nil
+	const text = "query($id: String!, $after: String) { deploymentEvents(id: $id, first: 100, after: $after) { edges { node {" + eventFields + "} }" + pageInfo + "} }"
+	steps, err := more(ctx, p, data.Events, text, map[string]any{"id": id}, "deploymentEvents")
+	return progress{data.Deployment.deployment, steps}, err
 }
 
 // follow looks at a deployment until it is over, its time is up, or its process
@@ -122,7 +126,7 @@ func (p *Platform) follow(ctx context.Context, v *view, id string, want platform
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return p.finish(ctx, v, last, want, ctx.Err())
-		case err != nil && !transient(err) && !(missing(err) && round < lagRounds) || err != nil && p.o.Now().Sub(watch.began) > buildTimeout:
+		case err != nil && !transient(err) && !(missing(err) && p.o.Now().Sub(watch.began) < lagTimeout) || err != nil && p.o.Now().Sub(watch.began) > buildTimeout:
 			return p.finish(ctx, v, last, want, p.explain(err, "look at the deployment %s", id))
 		case err == nil:
 			last = now

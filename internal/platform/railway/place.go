@@ -18,8 +18,8 @@ const defaultEnvironment = "production"
 // their names: the queries of the hour are few.
 const (
 	projectFields = ` id name workspaceId
-		environments(first: 100) { edges { node { id name } } }
-		services(first: 500) { edges { node { id name } } } `
+		environments(first: 100) { edges { node { id name } }` + pageInfo + `}
+		services(first: 500) { edges { node { id name } }` + pageInfo + `} `
 	projectList = ` edges { node {` + projectFields + `} } pageInfo { hasNextPage endCursor } `
 )
 
@@ -109,8 +109,17 @@ func (p *Platform) placeIn(ctx context.Context, app string, node projectNode) (*
 	return l, nil
 }
 
-// findProject finds the project of an app by its id or name; nil when there is none.
+// findProject finds the project of an app by its id or name, with all that is
+// in it; nil when there is none.
 func (p *Platform) findProject(ctx context.Context, app string) (*projectNode, error) {
+	node, err := p.locate(ctx, app)
+	if node == nil || err != nil {
+		return nil, err
+	}
+	return node, p.complete(ctx, node)
+}
+
+func (p *Platform) locate(ctx context.Context, app string) (*projectNode, error) {
 	id, err := p.who(ctx)
 	if err != nil {
 		return nil, err
@@ -197,7 +206,7 @@ func (p *Platform) readProject(ctx context.Context, id string) (*projectNode, er
 	if err := p.query(ctx, text, map[string]any{"project": id}, &data); err != nil {
 		return nil, p.explain(err, "look at the project %s", id)
 	}
-	return &data.Project, nil
+	return &data.Project, p.complete(ctx, &data.Project)
 }
 
 // reread looks at the project of a place again: services came or went.

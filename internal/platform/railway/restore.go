@@ -183,7 +183,8 @@ func (p *Platform) rollBack(ctx context.Context, v *view, old deployment, then p
 	if err != nil {
 		return "", p.explain(err, "roll %q back to deployment %s", v.app, old.ID)
 	}
-	for round := 0; id == "" && round < 2*lagRounds; round++ {
+	deadline := p.o.Now().Add(lagTimeout)
+	for round := 0; id == "" && p.o.Now().Before(deadline); round++ {
 		if found, err := find(); err != nil && !transient(err) {
 			return "", err
 		} else if found {

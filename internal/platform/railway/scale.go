@@ -116,7 +116,8 @@ func (p *Platform) resize(ctx context.Context, v *view, next platform.Release) (
 	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
 		return "", err
 	}
-	for round := range 2 * lagRounds {
+	deadline := p.o.Now().Add(lagTimeout)
+	for round := 0; p.o.Now().Before(deadline); round++ {
 		if d, err := p.newSince(ctx, v.app, v.deployments, func(d deployment) bool { return d.fits(next.Image, began) }); err != nil || d != nil {
 			return d.id(), err
 		}

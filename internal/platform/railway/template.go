@@ -202,18 +202,11 @@ func (p *Platform) serviceFrom(ctx context.Context, app string, l *place, code, 
 	if err := p.apply(ctx, l, t, "", arrived); err != nil {
 		return l, p.explain(err, "create %q", name)
 	}
-	for round := 0; ; round++ {
-		there, err := arrived()
-		if there || err != nil && !transient(err) {
-			return l, p.explain(err, "create %q", name)
-		}
-		if round > lagRounds {
-			return l, notNamed(l, before, code, name)
-		}
-		if err := p.pause(ctx, round); err != nil {
-			return l, err
-		}
+	err = p.awaitShown(ctx, fmt.Sprintf("the service %q", name), arrived)
+	if errs.CodeOf(err) == errs.Timeout {
+		err = notNamed(l, before, code, name)
 	}
+	return l, err
 }
 
 // notNamed is the error of a template that was deployed and made no service of

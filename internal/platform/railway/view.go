@@ -21,15 +21,17 @@ const lookText = `query($project: String!, $environment: String!, $service: Stri
 		domains { serviceDomains { domain } customDomains { domain } }
 	}
 	environment(id: $environment) {
-		variables(first: 1000) { edges { node { name isSealed serviceId updatedAt } } }
-		serviceInstances(first: 500) { edges { node {` + neighbourFields + `} } }
+		variables(first: 1000) { edges { node {` + variableFields + `} }` + pageInfo + `}
+		serviceInstances(first: 500) { edges { node {` + neighbourFields + `} }` + pageInfo + `}
 	}
 	deployments(first: $first, input: {projectId: $project, environmentId: $environment, serviceId: $service}) {
-		edges { node {` + deploymentFields + `} }
+		edges { node {` + deploymentFields + `} }` + pageInfo + `
 	}
 	rendered: variables(projectId: $project, environmentId: $environment, serviceId: $service)
 	raw: variables(projectId: $project, environmentId: $environment, serviceId: $service, unrendered: true)
 }`
+
+const variableFields = " name isSealed serviceId updatedAt "
 
 const deploymentFields = ` id status createdAt statusUpdatedAt canRollback meta creator { email name } instances { id status } `
 
@@ -209,19 +211,47 @@ func (p *Platform) lookAgain(ctx context.Context, app string) (*view, error) {
 		}
 		return nil, p.explain(err, "look at the service %q", app)
 	}
-	v := &view{
-		place: l, app: app, service: service, instance: data.Instance, neighbours: data.Environment.Instances.nodes(),
-		deployments: data.Deployments.nodes(), rendered: data.Rendered, raw: data.Raw, at: p.o.Now(),
+	v := &view{place: l, app: app, service: service, instance: data.Instance, rendered: data.Rendered, raw: data.Raw, at: p.o.Now()}
+	if v.neighbours, err = moreOf(ctx, p, data.Environment.Instances, "environment", l.environment.ID, "serviceInstances", neighbourFields); err != nil {
+		return nil, p.explain(err, "list the services of the environment %q", l.environment.Name)
+	}
+	variables, err := moreOf(ctx, p, data.Environment.Variables, "environment", l.environment.ID, "variables", variableFields)
+	if err != nil {
+		return nil, p.explain(err, "list the variables of %q", app)
+	}
+	if v.deployments, err = p.history(ctx, v, data.Deployments); err != nil {
+		return nil, p.explain(err, "list the deployments of %q", app)
 	}
 	v.record = parseRecord(v.raw.get(varState))
 	v.record.Lock = parseLock(v.raw.get(varLock))
-	v.nodes = ownVariables(data.Environment.Variables.nodes(), v)
+	v.nodes = ownVariables(variables, v)
 	slices.SortStableFunc(v.deployments, func(a, b deployment) int { return b.Created.Compare(a.Created) })
 	v.reconstruct()
 	p.mu.Lock()
 	p.views[app] = v
 	p.mu.Unlock()
 	return v, nil
+}
+
+// history is the newest deployments, historyLength at the most, of which a page
+// may have fewer.
+func (p *Platform) history(ctx context.Context, v *view, page connection[deployment]) ([]deployment, error) {
+	const text = `query($project: String!, $environment: String!, $service: String!, $first: Int!, $after: String) {
+		deployments(first: $first, after: $after, input: {projectId: $project, environmentId: $environment, serviceId: $service}) {
+			edges { node {` + deploymentFields + `} }` + pageInfo + `} }`
+	list := page.nodes()
+	for page.PageInfo.HasNextPage && len(list) < historyLength && page.PageInfo.EndCursor != "" {
+		vars := v.vars(map[string]any{"service": v.service, "first": historyLength - len(list), "after": page.PageInfo.EndCursor})
+		var data struct {
+			Deployments connection[deployment] `json:"deployments"`
+		}
+		if err := p.query(ctx, text, vars, &data); err != nil {
+			return nil, err
+		}
+		page = data.Deployments
+		list = append(list, page.nodes()...)
+	}
+	return list, nil
 }
 
 // ownVariables are the variables that somebody set on the service: those that
