@@ -289,7 +289,7 @@ func (o *initOutput) next() []string {
 		next = append(next, "docker compose up --build")
 	}
 	for _, e := range o.opts.Environments {
-		if e.Name == config.DefaultEnv && e.Platform == "fly" {
+		if e.Name == config.DefaultEnv {
 			next = append(next, "opsctl deploy --platform "+e.Platform+" --dry-run")
 		}
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +93,7 @@ func (a *app) scale(cmd *cobra.Command, to platform.Scale, platformName string) 
 			"schema": "opsctl.scale/v1", "app": t.env.App, "instances": len(state.Instances), "size": state.Current.Size, "region": state.Current.Region,
 		})
 	}
-	_, err = fmt.Fprintf(a.io.Out, "%s: %d × %s %s\n", t.env.App, len(state.Instances), state.Current.Region, state.Current.Size)
+	_, err = fmt.Fprintf(a.io.Out, "%s: %s\n", t.env.App, strings.Join(nonEmpty(itoa(len(state.Instances))+" ×", state.Current.Region, state.Current.Size), " "))
 	a.printScaleHint(t, to)
 	return err
 }
@@ -107,7 +109,7 @@ func (a *app) printScale(state *platform.State, to platform.Scale) {
 		count = itoa(to.Instances)
 	}
 	line("instances", itoa(len(state.Instances)), count)
-	line("size", state.Current.Size, to.Size)
+	line("size", cmp.Or(state.Current.Size, "the platform's own"), to.Size)
 	line("region", state.Current.Region, to.Region)
 }
 

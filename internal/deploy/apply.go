@@ -379,7 +379,7 @@ func (r *run) learn() {
 
 func (r *run) closeLedger(ctx context.Context, cause error, interrupted bool) {
 	book, ok := r.Platform.(platform.Ledger)
-	if !ok || r.release.ID == "" {
+	if !ok || r.release.ID == "" && r.release.Version == "" {
 		return
 	}
 	status := platform.Failed

@@ -135,6 +135,21 @@ func limitFlags(s types.ServiceConfig) []string {
 	return l
 }
 
+// withoutHealth are the flags of a container that is no server: without those of a
+// health check, which the engine refuses beside --no-healthcheck.
+func withoutHealth(flags []string) []string {
+	var out []string
+	for i := 0; i < len(flags); i++ {
+		switch {
+		case strings.HasPrefix(flags[i], "--health-"):
+			i++ // with its value
+		case flags[i] != "--no-healthcheck":
+			out = append(out, flags[i])
+		}
+	}
+	return out
+}
+
 // healthFlags are those of a health check, and whether there is one.
 func healthFlags(h *types.HealthCheckConfig) ([]string, bool) {
 	if h == nil {

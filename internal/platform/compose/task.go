@@ -45,7 +45,7 @@ func (p *Platform) RunTask(ctx context.Context, app string, task platform.Task) 
 	s.env["PORT"] = strconv.Itoa(release.Port)
 	s.labels = containerLabels(app, "release", roleTask, 1, []any{s.image, s.command, s.flags})
 	s.labels.released(release, kept.change)
-	s.flags = append(s.flags, "--restart", "no", "--no-healthcheck")
+	s.flags = append(withoutHealth(s.flags), "--restart", "no", "--no-healthcheck")
 	if err := p.create(ctx, s); err != nil {
 		return result, explain(err, "create the container of the release command")
 	}

@@ -100,7 +100,7 @@ func New(ctx context.Context, o Options) (*Platform, error) {
 	token := get("", "FLY_ACCESS_TOKEN", "FLY_API_TOKEN")
 	if token == "" {
 		return nil, errs.New(errs.Auth, "no Fly.io token").
-			WithHint("set FLY_API_TOKEN, for instance to the output of: fly tokens create deploy\nto try without an account, run: opsctl emulate")
+			WithHint("set FLY_API_TOKEN, for instance to the output of: fly tokens create org\n(fly tokens create deploy makes one that does for an app that exists)\nto try without an account, run: opsctl emulate")
 	}
 	api := strings.TrimRight(get(defaultAPI, "FLY_API_BASE_URL"), "/")
 	p := &Platform{
