@@ -124,6 +124,8 @@ type Instance struct {
 	Image   string   `json:"image"`
 	Health  Health   `json:"health"`
 	Failing []string `json:"failing,omitempty"` // output of the checks that fail
+	// Idle: stopped by the platform while nobody asks, and started when somebody does.
+	Idle bool `json:"idle,omitempty"`
 	// Began is when it last got its release and its secrets; zero where the platform does not say.
 	Began time.Time `json:"-"`
 }
@@ -233,6 +235,9 @@ type Source struct {
 	Commit   string // full, of SourceGit
 	Remote   string // URL of the repository, of SourceGit
 	Branch   string // of SourceGit
+	// Dockerfile and Context are relative to the repository's root (SourceGit) or to the
+	// archive's (SourceUpload); "" is the platform's own choice.
+	Dockerfile, Context string
 	// Open gives the gzipped tar of SourceUpload, anew at each call.
 	Open func() (io.ReadCloser, error)
 }

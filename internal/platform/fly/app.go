@@ -94,7 +94,7 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 	if err != nil {
 		return nil, err
 	}
-	machines, err := p.appMachines(ctx, app)
+	fleet, err := p.fleet(ctx, app)
 	if errs.CodeOf(err) == errs.NotFound { // is the app gone, or only this part of it?
 		if gone := p.exists(ctx, app); gone != nil {
 			p.cache.forget(kindAbout)
@@ -104,11 +104,14 @@ func (p *Platform) Observe(ctx context.Context, app string) (*platform.State, er
 	if err != nil {
 		return nil, found(err)
 	}
+	if err := fleet.managed(app); err != nil {
+		return nil, err
+	}
 	secrets, err := p.appSecrets(ctx, app)
 	if err != nil {
 		return nil, found(err)
 	}
-	return state(app, a, machines, secrets), nil
+	return state(app, a, fleet.app(), secrets), nil
 }
 
 func sortByName(secrets []platform.Secret) {

@@ -80,8 +80,10 @@ func (w *watch) leaveTransit(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case st == http.StatusRequestTimeout:
-			continue
+		case st == http.StatusRequestTimeout: // it may come at once
+			if e := w.sleep(ctx, pollInterval); e != nil {
+				return e
+			}
 		case st == http.StatusNotFound || transient(err): // not seen by every part of the API yet, or trouble
 			if e := w.sleep(ctx, pollInterval); e != nil {
 				return e

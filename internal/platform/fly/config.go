@@ -156,7 +156,7 @@ func releaseNumber(c *fly.MachineConfig) int {
 func instance(m *fly.Machine) platform.Instance {
 	i := platform.Instance{
 		ID: m.ID, Region: m.Region, State: m.State, Release: releaseVersion(m.GetConfig()),
-		Image: m.GetConfig().Image, Health: platform.Unknown, Began: started(m),
+		Image: m.GetConfig().Image, Health: platform.Unknown, Began: started(m), Idle: idle(m),
 	}
 	m.RemoveCompatChecks()
 	for _, c := range m.Checks {
@@ -171,6 +171,23 @@ func instance(m *fly.Machine) platform.Instance {
 		}
 	}
 	return i
+}
+
+// idle tells whether a machine is stopped because nobody asks for it: Fly's proxy may
+// stop it, down to the last one, and starts it with the next request. One that ended
+// by itself and badly is not idle.
+func idle(m *fly.Machine) bool {
+	if m.State != fly.MachineStateStopped && m.State != fly.MachineStateSuspended {
+		return false
+	}
+	if last := newestExit(m); last != nil && last.ExitCode != 0 && !last.RequestedStop {
+		return false
+	}
+	return slices.ContainsFunc(m.GetConfig().Services, func(s fly.MachineService) bool {
+		stops := s.Autostop != nil && *s.Autostop != fly.MachineAutostopOff
+		starts := s.Autostart != nil && *s.Autostart
+		return stops && starts && (s.MinMachinesRunning == nil || *s.MinMachinesRunning == 0)
+	})
 }
 
 // maxCheckOutput keeps a check's output to a line; apps answer with whole documents.

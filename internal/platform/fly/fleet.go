@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/superfly/fly-go"
+
+	"github.com/opsctl/opsctl/internal/errs"
 )
 
 // cursorHeader is where the Machines API says that a list goes on.
@@ -79,6 +82,38 @@ func (f fleet) app() []*fly.Machine {
 		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+// reservedGroup begins the names of the process groups of one-off machines: those of
+// release commands, of consoles, and of tests.
+const reservedGroup = "fly_app_"
+
+// managed refuses an app whose machines are all of process groups that opsctl does not
+// manage: it would look as if nothing ran. Beside machines of its own they are left alone.
+func (f fleet) managed(app string) error {
+	if len(f.app()) > 0 {
+		return nil
+	}
+	var groups []string
+	for _, m := range f.all {
+		if m.GetConfig() == nil || !m.IsActive() || m.IsReleaseCommandMachine() {
+			continue
+		}
+		group := m.ProcessGroup()
+		if group != "" && !strings.HasPrefix(group, reservedGroup) && !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	slices.Sort(groups)
+	word := "process group"
+	if len(groups) > 1 {
+		word = "process groups"
+	}
+	return errs.New(errs.Usage, "the app %q has machines of the %s %s, which opsctl does not manage", app, word, strings.Join(groups, ", ")).
+		WithHint("opsctl runs an app as the process group %q: give it another `app` in opsctl.yaml,\nor, once it may be down, destroy these machines: fly machine list -a %s", fly.MachineProcessGroupApp, app)
 }
 
 // appSecrets lists the secrets, as they were some seconds ago at most.

@@ -23,6 +23,9 @@ const pollInterval = 500 * time.Millisecond
 // crashLimit is how many exits during one roll-out make a crash loop.
 const crashLimit = 3
 
+// logLines is how many of the last lines that a machine printed an error has.
+const logLines = 20
+
 // launch creates a machine. It is not repeated after a lost answer: that could
 // make two.
 func (p *Platform) launch(ctx context.Context, app string, in fly.LaunchMachineInput) (*fly.Machine, error) {
@@ -161,6 +164,16 @@ func exits(m *fly.Machine, since int64) []*fly.MachineExitEvent {
 	return out
 }
 
+// newestExit is the last exit, asked for or not; nil when there was none.
+func newestExit(m *fly.Machine) *fly.MachineExitEvent {
+	for _, e := range m.Events {
+		if e.Type == "exit" && e.Request != nil && e.Request.ExitEvent != nil {
+			return e.Request.ExitEvent
+		}
+	}
+	return nil
+}
+
 func timedOut(m *fly.Machine, id string, after time.Duration) error {
 	if m == nil {
 		return errs.New(errs.Timeout, "machine %s was not seen within %s", id, after)
@@ -173,7 +186,7 @@ func timedOut(m *fly.Machine, id string, after time.Duration) error {
 
 // withLog adds the last lines that a machine printed since a moment to an error.
 func (p *Platform) withLog(ctx context.Context, app, id string, since int64, err error) error {
-	lines := p.lastLines(ctx, app, id, since, 10)
+	lines := p.lastLines(ctx, app, id, since, logLines)
 	if len(lines) == 0 {
 		return err
 	}

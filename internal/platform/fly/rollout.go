@@ -224,7 +224,7 @@ func ids(machines []*fly.Machine) []string {
 // never reached must not be restarted to put the version before back.
 func runs(m *fly.Machine, want platform.Release) bool {
 	c := m.GetConfig()
-	return m.State == fly.MachineStateStarted && releaseVersion(c) == want.Version && platform.SameImage(c.Image, want.Image) &&
+	return (m.State == fly.MachineStateStarted || idle(m)) && releaseVersion(c) == want.Version && platform.SameImage(c.Image, want.Image) &&
 		(want.Size == "" || canonicalSize(want.Size) == sizeOf(c.Guest))
 }
 

@@ -36,7 +36,7 @@ func (p *Platform) RunTask(ctx context.Context, app string, task platform.Task) 
 		// Stop it: a migration that goes on alone after the deploy gave up is worse than one cut off.
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		result.Log = p.lastLines(cleanup, app, m.ID, 0, 20)
+		result.Log = p.lastLines(cleanup, app, m.ID, 0, logLines)
 		err = errors.Join(err, p.destroy(cleanup, app, m.ID))
 	}()
 	if err := p.startTask(ctx, app, m.ID); err != nil {
@@ -47,7 +47,7 @@ func (p *Platform) RunTask(ctx context.Context, app string, task platform.Task) 
 	if err != nil {
 		return result, err
 	}
-	result.Log = p.lastLines(ctx, app, m.ID, 0, 20)
+	result.Log = p.lastLines(ctx, app, m.ID, 0, logLines)
 	result.ExitCode, result.OOM = end.ExitCode, end.OOMKilled
 	if end.ExitCode == 0 && end.GuestExitCode != 0 {
 		result.ExitCode = end.GuestExitCode

@@ -176,3 +176,35 @@ func TestFactsAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// A machine that the proxy has stopped is idle; one that crashed, or that nothing would
+// start again, is not.
+func TestIdleMachines(t *testing.T) {
+	service := func(stop fly.MachineAutostop, start bool, least int) []fly.MachineService {
+		return []fly.MachineService{{Autostop: &stop, Autostart: &start, MinMachinesRunning: &least}}
+	}
+	exit := func(code int, asked bool) []*fly.MachineEvent {
+		return []*fly.MachineEvent{{Type: "exit", Request: &fly.MachineRequest{ExitEvent: &fly.MachineExitEvent{ExitCode: code, RequestedStop: asked}}}}
+	}
+	for name, tt := range map[string]struct {
+		state    string
+		services []fly.MachineService
+		events   []*fly.MachineEvent
+		idle     bool
+	}{
+		"stopped by the proxy":           {"stopped", service(fly.MachineAutostopStop, true, 0), exit(143, true), true},
+		"ended by itself, well":          {"stopped", service(fly.MachineAutostopStop, true, 0), exit(0, false), true},
+		"suspended":                      {"suspended", service(fly.MachineAutostopSuspend, true, 0), nil, true},
+		"crashed":                        {"stopped", service(fly.MachineAutostopStop, true, 0), exit(1, false), false},
+		"running":                        {"started", service(fly.MachineAutostopStop, true, 0), nil, false},
+		"stopped by hand":                {"stopped", service(fly.MachineAutostopOff, true, 0), exit(0, true), false},
+		"nothing starts it":              {"stopped", service(fly.MachineAutostopStop, false, 0), nil, false},
+		"one of those that are to run":   {"stopped", service(fly.MachineAutostopStop, true, 1), nil, false},
+		"a worker, which has no service": {"stopped", nil, nil, false},
+	} {
+		m := &fly.Machine{State: tt.state, Config: &fly.MachineConfig{Services: tt.services}, Events: tt.events}
+		if got := instance(m).Idle; got != tt.idle {
+			t.Errorf("%s: idle %t", name, got)
+		}
+	}
+}
