@@ -20,14 +20,20 @@ func (a *app) source(t target) func(context.Context, string) (*platform.Source, 
 	return func(ctx context.Context, kind string) (*platform.Source, error) {
 		root := filepath.Dir(t.project.Path)
 		if kind == platform.SourceGit {
-			return gitSource(ctx, root)
+			return gitSource(ctx, root, t)
 		}
-		return uploadSource(filepath.Join(root, filepath.FromSlash(t.project.Build.Context)))
+		dir := filepath.Join(root, filepath.FromSlash(t.project.Build.Context))
+		src, err := uploadSource(dir)
+		if err != nil {
+			return nil, err
+		}
+		src.Dockerfile, err = below(dir, filepath.Join(root, filepath.FromSlash(t.project.Build.Dockerfile)))
+		return src, err
 	}
 }
 
 // gitSource is the commit that is checked out, which the platform fetches from its remote.
-func gitSource(ctx context.Context, root string) (*platform.Source, error) {
+func gitSource(ctx context.Context, root string, t target) (*platform.Source, error) {
 	commit, err := gitOutput(ctx, root, "rev-parse", "HEAD")
 	if err != nil {
 		return nil, err
@@ -44,7 +50,33 @@ func gitSource(ctx context.Context, root string) (*platform.Source, error) {
 	if on, err := gitOutput(ctx, root, "branch", "--remotes", "--contains", commit); err != nil || on == "" {
 		return nil, errs.New(errs.Usage, "the commit %.12s is on no branch of the remote", commit).WithHint("git push, then the same again; or deploy a finished image with --image")
 	}
-	return &platform.Source{Identity: "git:" + commit, Commit: commit, Remote: webURL(remoteURL), Branch: branch}, nil
+	top, err := gitOutput(ctx, root, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return nil, err
+	}
+	src := &platform.Source{Identity: "git:" + commit, Commit: commit, Remote: webURL(remoteURL), Branch: branch}
+	if src.Dockerfile, err = below(top, filepath.Join(root, filepath.FromSlash(t.project.Build.Dockerfile))); err != nil {
+		return nil, err
+	}
+	src.Context, err = below(top, filepath.Join(root, filepath.FromSlash(t.project.Build.Context)))
+	return src, err
+}
+
+// below is a path relative to a directory that holds it, with slashes.
+func below(dir, path string) (string, error) {
+	realDir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	realPath, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", errs.New(errs.Usage, "%s does not exist", path).WithHint("run opsctl init, or set build.dockerfile; or deploy a finished image with --image")
+	}
+	rel, err := filepath.Rel(realDir, realPath)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", errs.New(errs.Usage, "%s is not below %s, which is what the platform gets", path, dir).WithHint("set build.context to a folder that holds it, or deploy a finished image with --image")
+	}
+	return filepath.ToSlash(rel), nil
 }
 
 // webURL is a repository's address as platforms want it: https, without credentials.

@@ -58,7 +58,7 @@ func (a *app) promote(ctx context.Context, o deployOptions, from, to string) err
 			WithHint("build an image, deploy it to %s with --image, then promote it", from)
 	}
 	for _, i := range state.Instances {
-		if i.Health == platform.Unhealthy || i.State != platform.Started {
+		if i.Health == platform.Unhealthy || i.State != platform.Started && !i.Idle {
 			return errs.New(errs.CheckFailed, "instance %s in %s is not well: %s, %s", i.ID, from, i.State, i.Health).WithHint("look at: opsctl status --env %s", from)
 		}
 	}

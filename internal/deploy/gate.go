@@ -91,7 +91,7 @@ func (r *run) gone(ctx context.Context) error {
 		return nil //nolint:nilerr // the probes go on
 	}
 	for _, i := range state.Instances {
-		if i.State == platform.Started {
+		if i.State == platform.Started || i.Idle {
 			return nil
 		}
 	}

@@ -185,7 +185,7 @@ func planUnfinished(want Desired, have Observed, staged bool) []Change {
 	switch {
 	case have.State.Mixed:
 		return again("the instances do not all run the same release")
-	case slices.ContainsFunc(have.State.Instances, func(i platform.Instance) bool { return i.State != "" && i.State != platform.Started }):
+	case slices.ContainsFunc(have.State.Instances, func(i platform.Instance) bool { return i.State != "" && i.State != platform.Started && !i.Idle }):
 		return again("an instance is not started")
 	case slices.ContainsFunc(have.State.Instances, func(i platform.Instance) bool { return i.Health == platform.Unhealthy }):
 		return again("an instance does not pass its health check")

@@ -261,7 +261,7 @@ func (e *Engine) observeReleases(ctx context.Context, p *Prepared) error {
 // runsWell tells whether every instance runs the same release and is healthy.
 func runsWell(s *platform.State) bool {
 	return !s.Mixed && len(s.Instances) > 0 && !slices.ContainsFunc(s.Instances, func(i platform.Instance) bool {
-		return i.State != platform.Started || i.Health != platform.Healthy
+		return !i.Idle && (i.State != platform.Started || i.Health != platform.Healthy)
 	})
 }
 
