@@ -108,7 +108,7 @@ func (in settingsInput) apply(to *settings) error {
 		case name == "source":
 			err = setSource(&set, raw)
 		case name == "multiRegionConfig":
-			set.Regions, err = regionConfig(raw)
+			err = set.mergeRegions(raw)
 		case name == "registryCredentials":
 			set.Credentials = string(raw) != "null"
 		case slices.Contains(inert(), name):
@@ -142,22 +142,31 @@ func setSource(set *settings, raw json.RawMessage) error {
 	return nil
 }
 
-// regionConfig reads {"us-west2": {"numReplicas": 2}, ...}; null for a region takes it away.
-func regionConfig(raw json.RawMessage) (map[string]int, error) {
+// mergeRegions lays {"us-west2": {"numReplicas": 2}, ...} over what there is, as
+// the platform does: a region that is not named stays, null takes one away.
+func (set *settings) mergeRegions(raw json.RawMessage) error {
 	var in map[string]*struct{ NumReplicas int }
 	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, err
+		return err
 	}
 	out := map[string]int{}
+	if in != nil && (len(set.Regions) > 0 || set.Region != "" || set.NumReplicas > 0) {
+		for _, name := range set.replicas() {
+			out[name]++
+		}
+	}
 	for name, c := range in {
-		if c != nil {
+		if c == nil {
+			delete(out, name)
+		} else {
 			out[name] = max(c.NumReplicas, 1)
 		}
 	}
-	if len(out) == 0 {
-		return nil, nil
+	set.Regions = nil
+	if len(out) > 0 {
+		set.Regions = out
 	}
-	return out, nil
+	return nil
 }
 
 func clearSetting(target any) {

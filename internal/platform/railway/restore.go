@@ -141,6 +141,7 @@ func (p *Platform) putBack(ctx context.Context, v *view, id string, then platfor
 	v.record.Next, v.record.Releases[id] = nil, e
 	set[varState] = v.record.text()
 	settings := p.settings(v, then)
+	settings["preDeployCommand"] = []string{} // what was migrated is: the command is a roll-out's
 	if built(then.Image) {
 		delete(settings, "source")
 	}

@@ -229,7 +229,7 @@ func (p *Platform) settings(v *view, want platform.Release) map[string]any {
 	if len(want.Command) > 0 {
 		in["preDeployCommand"] = []string{shellLine(want.Command)}
 	}
-	maps.Copy(in, replicas(want.Instances, want.Region))
+	maps.Copy(in, v.replicas(want.Instances, want.Region))
 	if v.instance.Overlap == nil {
 		in["overlapSeconds"] = int(p.o.Overlap.Seconds())
 	}
@@ -237,15 +237,6 @@ func (p *Platform) settings(v *view, want platform.Release) map[string]any {
 		in["drainingSeconds"] = int(p.o.Draining.Seconds())
 	}
 	return in
-}
-
-// replicas are the number of instances and where they run.
-func replicas(n int, region string) map[string]any {
-	n = max(1, n)
-	if region == "" {
-		return map[string]any{"numReplicas": n}
-	}
-	return map[string]any{"multiRegionConfig": map[string]any{region: map[string]any{"numReplicas": n}}}
 }
 
 // shellLine is an argument vector as the one line that Railway runs.

@@ -79,9 +79,10 @@ func (p *Platform) Scale(ctx context.Context, app string, to platform.Scale, rep
 		return p.explain(err, "scale %q", app)
 	}
 	// A deployment of its own: the number and size are those from now on.
-	next.Command = nil
 	p.began(ctx, app, id, next, report)
-	_, err = p.follow(ctx, v, id, next, report)
+	silent := next // it runs no release command
+	silent.Command = nil
+	_, err = p.follow(ctx, v, id, silent, report)
 	return p.settle(ctx, v, id, next, err, report)
 }
 
@@ -100,7 +101,8 @@ func scaleDetail(r platform.Release) string {
 // What Railway built itself is not built again for that: a change that is
 // committed to the environment is applied to the build there is.
 func (p *Platform) resize(ctx context.Context, v *view, next platform.Release) (string, error) {
-	settings := replicas(next.Instances, next.Region)
+	settings := v.replicas(next.Instances, next.Region)
+	settings["preDeployCommand"] = []string{} // nothing is migrated; the next roll-out sets its own
 	if !built(next.Image) {
 		vars := map[string]any{"environment": v.environment.ID, "service": v.service, "settings": settings}
 		if err := p.mutate(ctx, settingsText, vars, nil, true); err != nil {

@@ -90,16 +90,6 @@ func (d deployment) meta() deploymentMeta {
 	return m
 }
 
-// region is where its instances are.
-func (m deploymentMeta) region() string {
-	for name, r := range m.Manifest.Deploy.Regions {
-		if r != nil {
-			return name
-		}
-	}
-	return m.Manifest.Deploy.Region
-}
-
 type serviceInstance struct {
 	ID                 string `json:"id"`
 	HealthcheckPath    string `json:"healthcheckPath"`
