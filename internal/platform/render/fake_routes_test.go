@@ -75,7 +75,11 @@ func (f *fake) deployRoutes() {
 			answer(rw, 404, object{"message": "not found"})
 			return
 		}
+		was := d.obj["status"]
 		s.look(d)
+		if f.onLive != nil && d.obj["status"] == "live" && was != "live" {
+			f.onLive()
+		}
 		answer(rw, 200, d.obj)
 	})
 	f.handle("POST /services/{s}/deploys/{d}/cancel", func(rw http.ResponseWriter, r *http.Request, s *fakeService) {

@@ -38,6 +38,7 @@ type fake struct {
 	logs   []object
 	events []object
 	onMake func() // after a service was made
+	onLive func() // after a deploy went live
 	kill   func()
 	nth    map[int]string // number of a request -> what is to happen to it: "lose", or a status
 }

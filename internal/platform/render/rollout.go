@@ -2,7 +2,6 @@ package render
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -255,7 +254,8 @@ func (r *rollout) ids(ctx context.Context) ([]string, error) {
 }
 
 // record writes down what the service's configuration became, also when it
-// failed or was interrupted: the list of releases should say what it was.
+// failed or was interrupted: the list of releases should say what it was. What
+// is live stays so when that does not work: the next run finds it, see settle.
 func (r *rollout) record(ctx context.Context, id, of string, err error) error {
 	if id == "" || r.svc == nil {
 		return err
@@ -267,11 +267,8 @@ func (r *rollout) record(ctx context.Context, id, of string, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	werr := r.amend(ctx, r.app, r.svc, func(l *ledger) { l.record(id, of, brought) })
-	if err != nil {
-		return err
+	if werr != nil && err == nil {
+		r.report("deploy %s is live, but could not be written down; the next run makes up for it: %v", id, werr)
 	}
-	if werr != nil {
-		return fmt.Errorf("%s is live, and could not be written down: %w", id, werr)
-	}
-	return nil
+	return err
 }

@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -308,5 +309,28 @@ func TestTwoThatMakeTheServiceAtOnce(t *testing.T) {
 	_, err := p.RollOut(t.Context(), app, release("1"), silent)
 	if errs.CodeOf(err) != errs.Conflict || len(f.svc) != 1 || f.svc[0] != other {
 		t.Errorf("%v, %d services", err, len(f.svc))
+	}
+}
+
+// What is live is no failure because it could not be written down; the next run
+// finds out what it was.
+func TestALiveDeployThatCannotBeWrittenDown(t *testing.T) {
+	f, p, _ := running(t)
+	state := "PUT /services/" + f.svc[0].obj["id"].(string) + "/env-vars/OPSCTL_STATE"
+	f.onLive = func() { f.refuse[state] = 403 }
+	var told []string
+	two, err := p.RollOut(t.Context(), app, release("2"), func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) })
+	must(t, err)
+	if !strings.Contains(strings.Join(told, "\n"), "could not be written down") {
+		t.Errorf("told %q", told)
+	}
+	f.onLive = nil
+	p = f.client(nil)
+	_, err = p.RollOut(t.Context(), app, release("3"), silent)
+	must(t, err)
+	list, err := p.Releases(t.Context(), app, 10)
+	must(t, err)
+	if len(list) != 3 || list[1].Version != two.Release.Version || list[1].Label != "label-2" || list[1].Env["COLOR"] != "2" || list[1].Port != 3000 {
+		t.Errorf("%+v", list)
 	}
 }

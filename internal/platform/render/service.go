@@ -179,7 +179,10 @@ func (p *Platform) configure(ctx context.Context, app string, s *snapshot, want 
 	}
 	// Last, and before any deploy: a run that is cut off before leaves variables
 	// that count as secrets until the next one, and takes nothing for a release.
-	return p.amend(ctx, app, s.svc, func(l *ledger) { l.configure(want, p.now()) })
+	return p.amend(ctx, app, s.svc, func(l *ledger) {
+		s.settle(l)
+		l.configure(want, p.now())
+	})
 }
 
 func (s *snapshot) has(name string) bool {

@@ -228,5 +228,19 @@ func (s *snapshot) release(d deploy) platform.Release {
 	return r
 }
 
+// settle writes down a deploy that went live for what is set up, when a run was cut
+// off, or could not write, before it did so itself.
+func (s *snapshot) settle(l *ledger) {
+	if l.Conf == nil || l.Conf.Version != "" {
+		return
+	}
+	for _, d := range s.deploys {
+		if _, written := l.find(d.ID); !written && d.Status == live && l.ours(d) {
+			l.record(d.ID, "", nil)
+			return
+		}
+	}
+}
+
 // author is what began a deploy: Render tells no name.
 func author(d deploy) string { return strings.ReplaceAll(d.Trigger, "_", " ") }

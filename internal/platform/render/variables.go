@@ -45,6 +45,7 @@ func (p *Platform) StageSecrets(ctx context.Context, app string, changes map[str
 	// said to wait and does not, rather than one that waits and is not said to.
 	names := slices.Sorted(maps.Keys(changes))
 	err = p.amend(ctx, app, s.svc, func(l *ledger) {
+		s.settle(l)
 		l.stage(names)
 		dropPlain(l, changes)
 	})
