@@ -21,6 +21,7 @@ const (
 	statusSkipped  = "SKIPPED"
 	statusRemoved  = "REMOVED"
 	statusRemoving = "REMOVING"
+	statusApproval = "NEEDS_APPROVAL"
 )
 
 // unfinished tells that a deployment is under way.
@@ -384,7 +385,7 @@ func (v *view) release(d deployment) platform.Release {
 	if !ours {
 		e = v.record.newest()
 		e.Restored, e.Label, e.Command, e.Failed = false, "", nil, false
-		e.Image = ""
+		e.Image, e.Env = "", nil // another release's variables are not this one's
 		e.Health = cmp.Or(v.instance.HealthcheckPath, e.Health)
 		e.Instances = cmp.Or(v.instance.Replicas, e.Instances)
 	}

@@ -18,7 +18,7 @@ const (
 
 const domainFields = ` id domain status {
 	verified verificationDnsHost verificationToken certificateStatus certificateErrorMessage certificateRetryable
-	dnsRecords { recordType fqdn requiredValue currentValue status }
+	dnsRecords { recordType fqdn zone requiredValue currentValue status }
 } `
 
 type customDomain struct {
@@ -34,6 +34,7 @@ type customDomain struct {
 		Records          []struct {
 			Type     string `json:"recordType"`
 			Name     string `json:"fqdn"`
+			Zone     string `json:"zone"`
 			Required string `json:"requiredValue"`
 			Current  string `json:"currentValue"`
 			Status   string `json:"status"`
@@ -51,7 +52,7 @@ func (d customDomain) domain() platform.Domain {
 	}
 	for _, r := range s.Records {
 		found := r.Status == recordStands || r.Current != "" && strings.EqualFold(strings.TrimSuffix(r.Current, "."), strings.TrimSuffix(r.Required, "."))
-		out.Records = append(out.Records, platform.DNSRecord{Type: strings.TrimPrefix(r.Type, "DNS_RECORD_TYPE_"), Name: r.Name, Value: r.Required, Found: found})
+		out.Records = append(out.Records, platform.DNSRecord{Type: strings.TrimPrefix(r.Type, "DNS_RECORD_TYPE_"), Name: withZone(r.Name, r.Zone), Value: r.Required, Found: found})
 		out.Ready = out.Ready && found
 	}
 	if s.VerificationText != "" {
@@ -62,6 +63,18 @@ func (d customDomain) domain() platform.Domain {
 		out.Records = append(out.Records, platform.DNSRecord{Type: "TXT", Name: host, Value: s.VerificationText, Found: s.Verified})
 	}
 	return out
+}
+
+// withZone is the full name of a record, which the API gives without the zone at times.
+func withZone(name, zone string) string {
+	name, zone = strings.TrimSuffix(name, "."), strings.TrimSuffix(zone, ".")
+	switch {
+	case zone == "" || strings.EqualFold(name, zone) || strings.HasSuffix(strings.ToLower(name), "."+strings.ToLower(zone)):
+		return name
+	case name == "" || name == "@":
+		return zone
+	}
+	return name + "." + zone
 }
 
 // customDomains are those of the service. They are listed: asking for one by its

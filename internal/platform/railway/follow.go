@@ -196,6 +196,9 @@ func (w *watch) look(now time.Time, pr progress, report platform.Report) (bool, 
 		return true, nil
 	case statusFailed, statusCrashed, statusSkipped, statusRemoved, statusRemoving:
 		return false, w.failure(pr)
+	case statusApproval: // waiting does not help
+		return false, errs.New(errs.Failure, "the deployment %s needs approval", pr.ID).
+			WithHint("approve it in Railway's dashboard, then run the same command again")
 	}
 	for _, i := range pr.Instances {
 		switch i.Status {
@@ -246,7 +249,7 @@ func (w *watch) failure(pr progress) error {
 		if s.Step == stepHealth {
 			code = errs.Timeout
 		}
-		return errs.New(code, "the deployment failed at %s: %s", stepName(s.Step), text)
+		return errs.New(code, "the deployment failed at %s: %s", stepName(s.Step), errs.Redact(text))
 	}
 	if h := pr.step(stepHealth); h != nil && pr.Status == statusFailed {
 		return errs.New(errs.Timeout, "the new version did not become healthy within %s", w.timeout)

@@ -32,6 +32,10 @@ type record struct {
 	Staged   []string         `json:"staged,omitempty"` // secrets set since the last roll-out
 	Next     *entry           `json:"next,omitempty"`   // the release being rolled out
 	Releases map[string]entry `json:"releases,omitempty"`
+
+	// Each set of variables once: releases of the same have the number of it. Only
+	// while it is written or read.
+	Sets []map[string]string `json:"sets,omitempty"`
 }
 
 type lockRecord struct {
@@ -46,7 +50,8 @@ type entry struct {
 	At        int64             `json:"at"` // seconds since 1970
 	Port      int               `json:"port,omitempty"`
 	Health    string            `json:"health,omitempty"`
-	Env       map[string]string `json:"env,omitempty"`
+	Env       map[string]string `json:"-"`
+	Set       int               `json:"set,omitempty"` // of record.Sets, from 1; 0: no variables
 	Instances int               `json:"instances,omitempty"`
 	Size      string            `json:"size,omitempty"`
 	Region    string            `json:"region,omitempty"`
@@ -64,6 +69,7 @@ func parseRecord(text string) record {
 		r = record{}
 	}
 	r.V = 1
+	r.unshare()
 	if r.Releases == nil {
 		r.Releases = map[string]entry{}
 	}
@@ -104,7 +110,7 @@ func (r record) text() string {
 	order = order[:min(len(order), maxReleases)]
 	r.Releases = kept
 	for {
-		text, err := json.Marshal(r)
+		text, err := json.Marshal(r.shared())
 		if err != nil {
 			return "{}" // strings, numbers and times always encode
 		}
@@ -114,6 +120,53 @@ func (r record) text() string {
 		delete(kept, order[len(order)-1])
 		order = order[:len(order)-1]
 	}
+}
+
+// shared is the record with each set of variables once.
+func (r record) shared() record {
+	r.Sets = nil
+	share := func(e entry) entry {
+		e.Set = 0
+		if len(e.Env) == 0 {
+			return e
+		}
+		i := slices.IndexFunc(r.Sets, func(set map[string]string) bool { return maps.Equal(set, e.Env) })
+		if i < 0 {
+			i = len(r.Sets)
+			r.Sets = append(r.Sets, e.Env)
+		}
+		e.Set = i + 1
+		return e
+	}
+	if r.Next != nil {
+		next := share(*r.Next)
+		r.Next = &next
+	}
+	releases := make(map[string]entry, len(r.Releases))
+	for _, id := range slices.Sorted(maps.Keys(r.Releases)) {
+		releases[id] = share(r.Releases[id])
+	}
+	r.Releases = releases
+	return r
+}
+
+// unshare gives each release its own set of variables.
+func (r *record) unshare() {
+	own := func(e entry) entry {
+		if e.Set > 0 && e.Set <= len(r.Sets) {
+			e.Env = maps.Clone(r.Sets[e.Set-1])
+		}
+		e.Set = 0
+		return e
+	}
+	if r.Next != nil {
+		next := own(*r.Next)
+		r.Next = &next
+	}
+	for id, e := range r.Releases {
+		r.Releases[id] = own(e)
+	}
+	r.Sets = nil
 }
 
 // newest is the entry that was made last; with the zero entry when there is none.

@@ -91,6 +91,16 @@ func TestTheRecordStaysWithinItsBounds(t *testing.T) {
 	if _, ok := back.Releases["d-59"]; !ok || back.newest().At != 59 || len(r.Releases) != 60 {
 		t.Error("the newest is gone, or the record itself was cut")
 	}
+	// Releases with the same many variables share them.
+	many := map[string]string{"A": strings.Repeat("x", 1500)}
+	r = parseRecord("")
+	for i := range 8 {
+		r.Releases[fmt.Sprint(i)] = entry{At: int64(i), Env: many}
+	}
+	r.Releases["7"] = entry{At: 7, Env: map[string]string{"B": "other"}}
+	if text := r.text(); len(text) > maxRecord || len(parseRecord(text).Releases) != 8 || parseRecord(text).Releases["0"].Env["A"] != many["A"] || parseRecord(text).newest().Env["B"] != "other" {
+		t.Errorf("shared: %d bytes, %d releases", len(text), len(parseRecord(text).Releases))
+	}
 	for _, strange := range []string{"no JSON", `{"v":2,"lock":{}}`, "[]", `{"v":1}`} {
 		if got := parseRecord(strange); got.V != 1 || got.Releases == nil || got.Lock != nil {
 			t.Errorf("%s: %+v", strange, got)
@@ -199,6 +209,7 @@ func TestWatch(t *testing.T) {
 	}{
 		"success":          {status: statusSuccess, done: true},
 		"asleep":           {status: statusSleeping, done: true},
+		"unapproved":       {status: statusApproval, code: errs.Failure},
 		"building":         {status: "BUILDING"},
 		"never built":      {status: "QUEUED", now: at.Add(buildTimeout + time.Hour), code: errs.Timeout, giveUp: true},
 		"a long command":   {status: "DEPLOYING", steps: running, now: at.Add(buildTimeout + time.Hour/4)},
@@ -333,5 +344,24 @@ func TestTailShowsEachLineOnce(t *testing.T) {
 	tl.show = func(platform.LogLine) error { return enough }
 	if err := tl.add([]logNode{{Timestamp: far.Timestamp.Add(1), Message: "x"}}); !errors.Is(err, enough) {
 		t.Errorf("the caller's error: %v", err)
+	}
+}
+
+func TestRecordNamesHaveTheirZone(t *testing.T) {
+	for _, tt := range [][3]string{
+		{"erp", "example.com", "erp.example.com"}, {"erp.example.com", "example.com", "erp.example.com"}, {"example.com", "example.com", "example.com"},
+		{"", "example.com", "example.com"}, {"@", "example.com.", "example.com"}, {"erp.example.com", "", "erp.example.com"}, {"notexample.com", "example.com", "notexample.com.example.com"},
+	} {
+		if got := withZone(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("%q in %q: %q, want %q", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
+func TestLinesOfTheLogAreRedacted(t *testing.T) {
+	p, _ := sink(t, `{"data":{"deploymentLogs":[{"message":"connect postgres://u:hunter2@db/x","timestamp":"2026-01-01T00:00:00Z"}]}}`)
+	pr := progress{deployment: deployment{ID: "d"}, steps: []step{{Step: stepCreate}}}
+	if lines := p.lastLines(t.Context(), pr, nil); len(lines) != 1 || strings.Contains(lines[0], "hunter2") {
+		t.Errorf("lines %q", lines)
 	}
 }

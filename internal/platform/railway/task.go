@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
 )
 
@@ -76,7 +77,7 @@ func (p *Platform) lastLines(ctx context.Context, pr progress, during *step) []s
 	list = list[max(0, len(list)-logTail):]
 	out := make([]string, 0, len(list))
 	for _, l := range list {
-		out = append(out, l.Message)
+		out = append(out, errs.Redact(l.Message))
 	}
 	return out
 }
