@@ -12,6 +12,7 @@ import (
 // The statuses of a patch.
 const (
 	patchStaged    = "STAGED"
+	patchApplying  = "APPLYING" // committed, as long as reads lag behind
 	patchCommitted = "COMMITTED"
 )
 
@@ -70,9 +71,12 @@ func deepMerge(to, from map[string]any) {
 }
 
 func (s *Server) patchObject(c *caller, p *patch) *object {
-	e := s.st.environment(p.EnvironmentID)
+	e, status := s.st.environment(p.EnvironmentID), p.Status
+	if status == patchCommitted && s.lagging(p.AppliedAt) {
+		status = patchApplying
+	}
 	return &object{"EnvironmentPatch", map[string]any{
-		"id": p.ID, "environmentId": p.EnvironmentID, "status": p.Status, "message": orNil(p.Message), "patch": p.Changes, "createdAt": stamp(p.CreatedAt),
+		"id": p.ID, "environmentId": p.EnvironmentID, "status": status, "message": orNil(p.Message), "patch": p.Changes, "createdAt": stamp(p.CreatedAt),
 		"updatedAt": stamp(p.UpdatedAt), "appliedAt": stampOrNil(p.AppliedAt), "appliedBy": nil, "lastAppliedError": nil,
 		"environment": lazy(func() any { return s.environmentObject(c, e) }),
 	}}

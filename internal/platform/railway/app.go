@@ -251,9 +251,9 @@ func (p *Platform) joinEnvironment(ctx context.Context, l *place, app string) er
 		return err
 	}
 	const text = `mutation($environment: String!, $patch: EnvironmentConfig!, $message: String) {
-		environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
+		committed: environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
 	patch := map[string]any{"services": map[string]any{service: map[string]any{"isCreated": true}}}
-	err = p.mutate(ctx, text, map[string]any{"environment": l.environment.ID, "patch": patch, "message": "opsctl: add " + app}, nil, true)
+	err = p.commit(ctx, text, map[string]any{"environment": l.environment.ID, "patch": patch, "message": "opsctl: add " + app})
 	return p.explain(err, "add the service %q to the environment %q", app, l.environment.Name)
 }
 

@@ -72,6 +72,7 @@ func TestDocumentsFitTheSchema(t *testing.T) {
 		"set":         func() { _ = p.set(ctx, v, map[string]string{"A": "b"}) },
 		"staged":      func() { _, _ = p.nothingStaged(ctx, v, nil) },
 		"patch":       func() { _ = p.unsetByPatch(ctx, v, []string{"A"}) },
+		"applied":     func() { short, stop := context.WithCancel(ctx); stop(); _ = p.awaitPatch(short, "p") },
 		"replace":     func() { _ = p.unsetByReplace(ctx, v, []string{"A"}) },
 		"prepare":     func() { _, _ = p.prepare(ctx, v, want) },
 		"deploy":      func() { _, _ = p.deploy(ctx, v) },

@@ -111,11 +111,11 @@ func (p *Platform) resize(ctx context.Context, v *view, next platform.Release) (
 		return p.begin(ctx, v, next)
 	}
 	const text = `mutation($environment: String!, $patch: EnvironmentConfig!, $message: String) {
-		environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
+		committed: environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: $message) }`
 	patch := map[string]any{"services": map[string]any{v.service: map[string]any{"deploy": settings}}}
 	vars := map[string]any{"environment": v.environment.ID, "patch": patch, "message": "opsctl: scale " + v.app}
 	began := p.o.Now()
-	if err := p.mutate(ctx, text, vars, nil, true); err != nil {
+	if err := p.commit(ctx, text, vars); err != nil {
 		return "", err
 	}
 	deadline := p.o.Now().Add(lagTimeout)

@@ -365,3 +365,18 @@ func TestLinesOfTheLogAreRedacted(t *testing.T) {
 		t.Errorf("lines %q", lines)
 	}
 }
+
+func TestACommittedPatchIsAwaited(t *testing.T) {
+	for answer, code := range map[string]errs.Code{
+		`{"data":{"environmentPatch":{"status":"COMMITTED"}}}`:                                  errs.Code(""),
+		`{"errors":[{"message":"Patch not found"}]}`:                                            errs.Code(""),
+		`{"data":{"environmentPatch":{"status":"APPLYING"}}}`:                                   errs.Timeout,
+		`{"data":{"environmentPatch":{"status":"STAGED","lastAppliedError":"no such region"}}}`: errs.Failure,
+	} {
+		p, _ := sink(t, answer)
+		err := p.awaitPatch(t.Context(), "p")
+		if (err == nil) != (code == "") || err != nil && errs.CodeOf(err) != code {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}

@@ -198,10 +198,10 @@ func (p *Platform) unsetByPatch(ctx context.Context, v *view, names []string) er
 	// The fields of a mutation are carried out one after the other.
 	const text = `mutation($environment: String!, $patch: EnvironmentConfig!, $message: String) {
 		environmentStageChanges(environmentId: $environment, input: $patch, merge: true) { id }
-		environmentPatchCommitStaged(environmentId: $environment, commitMessage: $message, skipDeploys: true)
+		committed: environmentPatchCommitStaged(environmentId: $environment, commitMessage: $message, skipDeploys: true)
 	}`
 	patch := map[string]any{"services": map[string]any{v.service: map[string]any{"variables": gone}}}
-	err := p.mutate(ctx, text, map[string]any{"environment": v.environment.ID, "patch": patch, "message": "opsctl: unset variables"}, nil, true)
+	err := p.commit(ctx, text, map[string]any{"environment": v.environment.ID, "patch": patch, "message": "opsctl: unset variables"})
 	return p.explain(err, "unset variables of %q", v.app)
 }
 
