@@ -156,9 +156,9 @@ func TestLocks(t *testing.T) {
 	if _, err := second.Lock(t.Context(), app, "second@there"); errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), "first@here") {
 		t.Errorf("%v", err)
 	}
-	again, err := p.Lock(t.Context(), app, "first@here") // whose answer was lost
-	must(t, err)
-	must(t, again.Release(t.Context()))
+	if _, err := second.Lock(t.Context(), app, "first@here"); errs.CodeOf(err) != errs.Conflict { // the same words are no proof
+		t.Errorf("%v", err)
+	}
 	must(t, lease.Release(t.Context()))
 	must(t, lease.Release(t.Context()))
 	// One that has expired is nobody's.
@@ -175,6 +175,52 @@ func TestLocks(t *testing.T) {
 	must(t, taken.Release(t.Context()))
 }
 
+// Who has lost the lock writes and deploys nothing any more, and is told who has it.
+func TestALockThatIsLost(t *testing.T) {
+	f, p, one := running(t)
+	_, err := p.RollOut(t.Context(), app, release("2"), silent)
+	must(t, err)
+	lease, err := p.Lock(t.Context(), app, "first@here")
+	must(t, err)
+	second := f.client(nil)
+	must(t, second.BreakLock(t.Context(), app))
+	value := "x"
+	tries := func(want string) {
+		t.Helper()
+		f.log = nil
+		_, rolled := p.RollOut(t.Context(), app, release("3"), silent)
+		_, restored := p.Restore(t.Context(), app, one, silent)
+		for what, err := range map[string]error{
+			"roll out": rolled, "restore": restored, "remove": p.Remove(t.Context(), app, silent), "scale": p.Scale(t.Context(), app, platform.Scale{Instances: 5}, silent),
+			"stage": p.StageSecrets(t.Context(), app, map[string]*string{"X": &value}),
+		} {
+			if errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if n := f.requests("P") + f.requests("DELETE"); n != 0 {
+			t.Errorf("%d writes: %v", n, f.log)
+		}
+	}
+	tries("first@here")
+	taken, err := second.Lock(t.Context(), app, "second@there")
+	must(t, err)
+	tries("second@there")
+	must(t, lease.Release(t.Context()))
+	if info, err := second.LockedBy(t.Context(), app); err != nil || info == nil || info.Holder != "second@there" {
+		t.Errorf("%+v, %v", info, err)
+	}
+	must(t, taken.Release(t.Context()))
+	// Lost between setting up and deploying.
+	lease, err = p.Lock(t.Context(), app, "first@here")
+	must(t, err)
+	f.onPatch = func() { delete(f.svc[0].env, "OPSCTL_LOCK") }
+	if _, err := p.RollOut(t.Context(), app, release("3"), silent); errs.CodeOf(err) != errs.Conflict || len(f.svc[0].deploys) != 2 {
+		t.Errorf("%v, %d deploys", err, len(f.svc[0].deploys))
+	}
+	must(t, lease.Release(t.Context()))
+}
+
 // The lock taken before there is a service goes with it.
 func TestTheLockOfAFirstDeploy(t *testing.T) {
 	f := newFake(t)
@@ -188,7 +234,7 @@ func TestTheLockOfAFirstDeploy(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	must(t, lease.Release(t.Context()))
-	if strings.Contains(f.svc[0].env["OPSCTL_STATE"], "first@here") {
+	if strings.Contains(f.svc[0].env["OPSCTL_LOCK"], "first@here") {
 		t.Error("it is still locked")
 	}
 }

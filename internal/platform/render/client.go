@@ -80,6 +80,7 @@ type Platform struct {
 	mu      sync.Mutex
 	owner   string               // id of the workspace, once it is known
 	seen    map[string]*snapshot // app -> what was read lately
+	locks   map[string]lockEntry // app -> the lock that this process took
 	drafts  map[string]*draft    // app -> what the first roll-out is to begin with
 	found   map[string]string    // name of a database or cache -> id, to be written down
 	longest int                  // page of a list so far
@@ -135,7 +136,7 @@ func New(_ context.Context, o Options) (*Platform, error) {
 	}
 	p := &Platform{
 		o: o, http: httpx.New(o.HTTP), base: host, key: key, agent: o.HTTP.UserAgent, now: o.Now, sleep: o.Sleep,
-		seen: map[string]*snapshot{}, drafts: map[string]*draft{}, found: map[string]string{},
+		seen: map[string]*snapshot{}, locks: map[string]lockEntry{}, drafts: map[string]*draft{}, found: map[string]string{},
 	}
 	if p.now == nil {
 		p.now = time.Now

@@ -102,7 +102,10 @@ func (p *Platform) createBody(ctx context.Context, app string, want platform.Rel
 	p.mu.Lock()
 	if d := p.drafts[app]; d != nil {
 		maps.Copy(env, d.secrets)
-		notes.Lock, body.EnvironmentID = d.lock, d.environment
+		if d.lock != nil {
+			env[lockName] = d.lock.text()
+		}
+		body.EnvironmentID = d.environment
 	}
 	notes.Stores = maps.Clone(p.found)
 	p.mu.Unlock()

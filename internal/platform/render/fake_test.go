@@ -23,24 +23,25 @@ import (
 // exactly what a test says. Whether the adapter works with all of Render is
 // tested against the emulator.
 type fake struct {
-	t      *testing.T
-	mux    *http.ServeMux
-	mu     sync.Mutex
-	n      int
-	owners []object
-	svc    []*fakeService
-	stores map[string]object // /postgres or /key-value + id
-	next   [][]string        // the statuses of the deploys to come, one a look; then normal ones
-	queue  bool              // deploys are queued: 202 without a body
-	lose   map[string]int    // "METHOD /path" -> how many answers get lost after the deed
-	refuse map[string]int    // "METHOD /path" -> the status of the next request, without a deed
-	log    []string          // "METHOD /path" of each request
-	logs   []object
-	events []object
-	onMake func() // after a service was made
-	onLive func() // after a deploy went live
-	kill   func()
-	nth    map[int]string // number of a request -> what is to happen to it: "lose", or a status
+	t       *testing.T
+	mux     *http.ServeMux
+	mu      sync.Mutex
+	n       int
+	owners  []object
+	svc     []*fakeService
+	stores  map[string]object // /postgres or /key-value + id
+	next    [][]string        // the statuses of the deploys to come, one a look; then normal ones
+	queue   bool              // deploys are queued: 202 without a body
+	lose    map[string]int    // "METHOD /path" -> how many answers get lost after the deed
+	refuse  map[string]int    // "METHOD /path" -> the status of the next request, without a deed
+	log     []string          // "METHOD /path" of each request
+	logs    []object
+	events  []object
+	onMake  func() // after a service was made
+	onLive  func() // after a deploy went live
+	onPatch func() // after a service was changed
+	kill    func()
+	nth     map[int]string // number of a request -> what is to happen to it: "lose", or a status
 }
 
 type object = map[string]any
@@ -219,6 +220,9 @@ func (f *fake) routes() {
 			s.obj["imagePath"] = image["imagePath"]
 		}
 		s.obj["autoDeploy"] = in["autoDeploy"]
+		if f.onPatch != nil {
+			f.onPatch()
+		}
 		answer(rw, 200, s.obj)
 	})
 	f.handle("POST /services/{s}/suspend", func(rw http.ResponseWriter, _ *http.Request, s *fakeService) {

@@ -14,12 +14,13 @@ import (
 // Variables of opsctl's own; they are no part of a release, and no secrets.
 const (
 	stateName   = "OPSCTL_STATE"
+	lockName    = "OPSCTL_LOCK"
 	releaseName = "OPSCTL_RELEASE"
 	portName    = "PORT"
 )
 
 func internal(name string) bool {
-	return name == stateName || name == releaseName || name == portName
+	return name == stateName || name == lockName || name == releaseName || name == portName
 }
 
 const (
@@ -33,8 +34,7 @@ const (
 // it: in one plain variable, as JSON. There is no secret in it. A text that is
 // not understood counts as empty: Render's own list of deploys goes on.
 type ledger struct {
-	V    int        `json:"v"`
-	Lock *lockEntry `json:"lock,omitempty"`
+	V int `json:"v"`
 	// Staged are the names of the secrets set since the last roll-out began.
 	Staged []string `json:"staged,omitempty"`
 	// Conf is what the service is set up for. Its Version is "" from then until its
@@ -46,12 +46,6 @@ type ledger struct {
 	Envs []map[string]string `json:"envs,omitempty"`
 	// Stores are ids of databases and caches by name, to save looking for them.
 	Stores map[string]string `json:"stores,omitempty"`
-}
-
-type lockEntry struct {
-	Holder  string    `json:"holder"`
-	Since   time.Time `json:"since"`
-	Expires time.Time `json:"expires"`
 }
 
 // entry is a release as it is written down.

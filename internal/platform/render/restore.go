@@ -34,6 +34,9 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 	if err != nil {
 		return to, err
 	}
+	if err := p.stillMine(ctx, app, s.svc.ID); err != nil {
+		return to, err
+	}
 	r := rollout{Platform: p, app: app, svc: s.svc, want: s.asItWas(target, to), report: report}
 	for _, d := range s.deploys {
 		if d.underWay() {
@@ -128,12 +131,15 @@ func (r *rollout) rollBack(ctx context.Context, s *snapshot, target deploy) (pla
 	command := r.want.Command
 	r.want.Command = nil // it does not run
 	if s.svc.suspended() {
+		if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
+			return r.want, err
+		}
 		if err := r.call(again(ctx), http.MethodPost, servicePath(r.svc.ID)+"/resume", nil, nil, nil); err != nil {
 			return r.want, explain(err, "resume %q", r.app)
 		}
 	}
 	id, err := r.start(ctx, "/rollback", map[string]string{"deployId": target.ID}, before, func(d deploy) bool { return d.Trigger == "rollback" })
-	if code := errs.CodeOf(err); err != nil && (code == errs.NotFound || code == errs.Conflict || status(err) == http.StatusBadRequest) && r.want.Image != "" {
+	if st := status(err); (st == http.StatusNotFound || st == http.StatusGone || st == http.StatusConflict || st == http.StatusBadRequest) && r.want.Image != "" {
 		r.report("Render does not roll back to it any more: deploy %s anew", platform.ShortImage(r.want.Image))
 		id, err = r.deploy(ctx, before)
 	}
@@ -167,6 +173,9 @@ func (p *Platform) Remove(ctx context.Context, app string, report platform.Repor
 			return noApp(app)
 		}
 		return nil
+	}
+	if err := p.stillMine(ctx, app, s.svc.ID); err != nil {
+		return err
 	}
 	r := rollout{Platform: p, app: app, svc: s.svc, report: report}
 	for _, d := range s.deploys {

@@ -66,6 +66,9 @@ func (r *rollout) begin(ctx context.Context, s *snapshot) (string, error) {
 		}
 		return r.rightCommit(ctx, id)
 	}
+	if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
+		return "", err
+	}
 	if id, err := r.takeUp(ctx, s); err != nil || id != "" {
 		return id, err
 	}
@@ -160,7 +163,12 @@ func (r *rollout) deploy(ctx context.Context, before []string) (string, error) {
 func (r *rollout) start(ctx context.Context, path string, body any, before []string, fits func(deploy) bool) (string, error) {
 	var d deploy
 	err := r.once(ctx,
-		func() error { return r.call(ctx, http.MethodPost, servicePath(r.svc.ID)+path, nil, body, &d) },
+		func() error {
+			if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
+				return err
+			}
+			return r.call(ctx, http.MethodPost, servicePath(r.svc.ID)+path, nil, body, &d)
+		},
 		func() (bool, error) {
 			found, err := r.newDeploy(ctx, before, fits)
 			d = found
@@ -218,6 +226,9 @@ const resumeLooks = 5
 // resume wakes a suspended service, which deploys what it is set up for. It gives
 // "" when that did not begin a deploy of it.
 func (r *rollout) resume(ctx context.Context, before []string) (string, error) {
+	if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
+		return "", err
+	}
 	r.report("resume the service")
 	if err := r.call(again(ctx), http.MethodPost, servicePath(r.svc.ID)+"/resume", nil, nil, nil); err != nil {
 		return "", explain(err, "resume %q", r.app)

@@ -19,6 +19,9 @@ func (r *rollout) scale(ctx context.Context, n int) error {
 		r.report("Render scales %s itself: the number of instances stays its own", r.app)
 		return nil
 	}
+	if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
+		return err
+	}
 	r.report("%d instances, %d before", n, r.svc.Details.NumInstances)
 	err := r.call(again(ctx), http.MethodPost, servicePath(r.svc.ID)+"/scale", nil, map[string]int{"numInstances": n}, nil)
 	r.forget(r.app)

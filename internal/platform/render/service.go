@@ -158,6 +158,9 @@ func (p *Platform) configure(ctx context.Context, app string, s *snapshot, want 
 			return err
 		}
 	}
+	if err := p.stillMine(ctx, app, s.svc.ID); err != nil {
+		return err
+	}
 	if err := p.call(again(ctx), http.MethodPatch, servicePath(s.svc.ID), nil, body, nil); err != nil {
 		return explain(err, "set up the service %q", app)
 	}

@@ -20,6 +20,7 @@ type snapshot struct {
 	env     map[string]string
 	deploys []deploy // newest first
 	ledger  ledger
+	lock    *lockEntry
 }
 
 // draft is an app of which Render knows nothing yet: its service is made by the
@@ -58,7 +59,7 @@ func (p *Platform) read(ctx context.Context, app string) (*snapshot, error) {
 		if s.deploys, err = p.listDeploys(ctx, svc.ID, recentDeploys); err != nil {
 			return nil, explain(err, "list the deploys of %q", app)
 		}
-		s.ledger = readLedger(s.env[stateName])
+		s.ledger, s.lock = readLedger(s.env[stateName]), readLock(s.env[lockName])
 	}
 	s.at = p.now()
 	p.mu.Lock()
@@ -164,6 +165,9 @@ func (p *Platform) amend(ctx context.Context, app string, svc *service, change f
 		return explain(err, "read opsctl's notes on %q", app)
 	}
 	change(&l)
+	if err := p.stillMine(ctx, app, svc.ID); err != nil {
+		return err
+	}
 	return p.writeState(ctx, app, svc.ID, l)
 }
 

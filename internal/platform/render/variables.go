@@ -82,6 +82,12 @@ func apply(env map[string]string, changes map[string]*string) {
 
 // writeEnv changes variables of a service and leaves all others alone.
 func (p *Platform) writeEnv(ctx context.Context, app, id string, changes map[string]*string) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := p.stillMine(ctx, app, id); err != nil {
+		return err
+	}
 	defer p.forget(app)
 	if len(changes) > maxSingle {
 		return explain(p.replaceEnv(ctx, id, changes), "set the variables of %q", app)
