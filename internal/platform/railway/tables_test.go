@@ -380,3 +380,13 @@ func TestACommittedPatchIsAwaited(t *testing.T) {
 		}
 	}
 }
+
+// A template is not laid over a service while somebody else has staged something.
+func TestForeignStagedChangesKeepOverlaysOut(t *testing.T) {
+	p, check := sink(t, `{"data":{"environmentStagedChanges":{"patch":{"services":{"s":{"deploy":{"startCommand":"x"}}}}}}}`)
+	l := &place{project: namedNode{ID: "p"}, environment: namedNode{ID: "e", Name: "production"}}
+	err := p.apply(t.Context(), l, &template{id: "t", config: map[string]any{}}, "root", func() (bool, error) { return false, nil })
+	if errs.CodeOf(err) != errs.Conflict || check.Seen()["mutation templateDeployV2"] != 0 {
+		t.Errorf("%v, sent %v", err, check.Seen())
+	}
+}

@@ -108,17 +108,46 @@ func (p *Platform) apply(ctx context.Context, l *place, t *template, root string
 			in["workspaceId"] = l.workspace
 		}
 		if root != "" {
-			in["existingRootServiceId"] = root
+			in["existingRootServiceId"], in["stageOnly"] = root, true
 		}
 		const text = "mutation($input: TemplateDeployV2Input!) { templateDeployV2(input: $input) { projectId workflowId } }"
 		err := p.mutate(ctx, text, map[string]any{"input": in}, &data, false)
 		workflow = data.Deployed.WorkflowID
 		return err
 	}
-	if err := p.once(ctx, create, found); err != nil {
+	if root == "" {
+		if err := p.once(ctx, create, found); err != nil {
+			return err
+		}
+		return p.awaitWorkflow(ctx, workflow)
+	}
+	// What is laid over a service is staged first, and committed with whatever
+	// else is staged: that must be nothing.
+	staged := func() (bool, error) {
+		patch, err := p.staged(ctx, l)
+		return err == nil && !onlyRemoves(patch, "", nil), err
+	}
+	foreign, err := staged()
+	if err != nil {
 		return err
 	}
-	return p.awaitWorkflow(ctx, workflow)
+	if foreign {
+		return errs.New(errs.Conflict, "the environment %q has staged changes, which would be applied with those of opsctl", l.environment.Name).
+			WithHint("apply or discard the staged changes in Railway's dashboard, then run the same command again")
+	}
+	if err := p.once(ctx, create, staged); err != nil {
+		return err
+	}
+	if err := p.awaitWorkflow(ctx, workflow); err != nil {
+		return err
+	}
+	const text = `mutation($environment: String!, $message: String) {
+		committed: environmentPatchCommitStaged(environmentId: $environment, commitMessage: $message) }`
+	err = p.commit(ctx, text, map[string]any{"environment": l.environment.ID, "message": "opsctl: lay a template over a service"})
+	if e, ok := asAPI(err); ok && e.says("no patch to apply") { // the first of two attempts did it
+		return nil
+	}
+	return err
 }
 
 // awaitWorkflow waits for the end of something that Railway does in the

@@ -130,19 +130,22 @@ func (v *view) existing(names []string) []string {
 // nothingStaged tells that a commit of the staged changes would commit nothing
 // of somebody else's. What a killed run of ours staged does not count.
 func (p *Platform) nothingStaged(ctx context.Context, v *view, names []string) (bool, error) {
+	patch, err := p.staged(ctx, v.place)
+	return err == nil && onlyRemoves(patch, v.service, names), err
+}
+
+// staged are the changes of the environment that wait for a commit.
+func (p *Platform) staged(ctx context.Context, l *place) (json.RawMessage, error) {
 	var data struct {
 		Staged struct {
 			Patch json.RawMessage `json:"patch"`
 		} `json:"environmentStagedChanges"`
 	}
 	const text = "query($environment: String!) { environmentStagedChanges(environmentId: $environment) { id status patch } }"
-	if err := p.query(ctx, text, map[string]any{"environment": v.environment.ID}, &data); err != nil {
-		if missing(err) {
-			return true, nil
-		}
-		return false, p.explain(err, "look at the staged changes of the environment %q", v.environment.Name)
+	if err := p.query(ctx, text, map[string]any{"environment": l.environment.ID}, &data); err != nil && !missing(err) {
+		return nil, p.explain(err, "look at the staged changes of the environment %q", l.environment.Name)
 	}
-	return onlyRemoves(data.Staged.Patch, v.service, names), nil
+	return data.Staged.Patch, nil
 }
 
 // onlyRemoves tells that a patch is empty, or takes away some of these variables
