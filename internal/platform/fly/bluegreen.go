@@ -55,7 +55,11 @@ func (r rollout) makeGreens(ctx context.Context, blues []*fly.Machine) ([]*fly.M
 		if like != nil {
 			rememberBefore(config, like.GetConfig(), len(blues))
 		}
-		m, err := r.launch(ctx, r.app, fly.LaunchMachineInput{Config: config, Region: region, SkipServiceRegistration: true})
+		launch := r.launch
+		if like == nil && i == 0 {
+			launch = r.launchFirst
+		}
+		m, err := launch(ctx, r.app, fly.LaunchMachineInput{Config: config, Region: region, SkipServiceRegistration: true})
 		if err != nil {
 			return nil, err
 		}

@@ -68,9 +68,12 @@ type Platform struct {
 	mu       sync.Mutex
 	nonces   map[string]string // machine id -> nonce of the lease we hold
 	holder   string            // what our leases say of us
+	lock     *leaseSet         // the lock that we hold, or have lost; nil for none
+	shown    *shownLease       // the lease of somebody else that was seen last, nil for none
 	secrets  map[string]uint64 // app -> version of the secrets staged by this process
 	clusters map[string]string // app -> id of its database, as far as this process has seen it
 	expected expectation
+	own      ownership
 }
 
 var (
@@ -222,9 +225,13 @@ func (p *Platform) exchange(ctx context.Context, method, target, auth string, in
 }
 
 // machinesCall calls the Machines API, which takes macaroons only where there are any.
-// A call that changes something makes what was read before stale, also when its answer was lost.
+// A call that changes something makes what was read before stale, also when its answer was
+// lost. Nothing of an app is changed any more once its lock is lost.
 func (p *Platform) machinesCall(ctx context.Context, method, path string, in, out any, header http.Header) error {
 	if stale := staleBy(path); method != http.MethodGet && len(stale) > 0 {
+		if err := p.lostAt(path); err != nil {
+			return err
+		}
 		p.cache.forget(stale...)
 		defer p.cache.forget(stale...)
 	}

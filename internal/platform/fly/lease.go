@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/superfly/fly-go/flaps"
-
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/httpx"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -32,6 +30,10 @@ type leaseSet struct {
 	stop context.CancelFunc
 	done chan struct{}
 	once sync.Once
+
+	first   bool      // there was no machine to lease
+	renewed time.Time // when a lease was last given; guarded by p.mu
+	lost    error     // why the lock is no longer ours; guarded by p.mu
 }
 
 // leaseAnswer is the envelope of the lease endpoint; the published schema shows
@@ -46,18 +48,29 @@ type leaseAnswer struct {
 	Nonce string `json:"nonce"`
 }
 
-// Lock takes the lease. An app without machines has nothing to lock.
+// Lock takes the lease. An app without machines has nothing to lock: until there is one,
+// nothing keeps another run away, and nobody can see that this one is going on. The
+// first machine is made so that only one run can make it, and under the lease at once,
+// see launchFirst; the other run ends there with a Conflict.
 func (p *Platform) Lock(ctx context.Context, app, holder string) (platform.Lease, error) {
 	p.mu.Lock()
 	p.holder = holder
 	p.mu.Unlock()
 	p.cache.goOn()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	set := &leaseSet{p: p, app: app, stop: stop, done: make(chan struct{})}
+	set := &leaseSet{p: p, app: app, stop: stop, done: make(chan struct{}), renewed: p.now()}
 	if err := p.lockOldest(ctx, app); err != nil {
 		close(set.done)
 		return nil, errors.Join(err, set.Release(context.WithoutCancel(ctx)))
 	}
+	if set.first = len(p.held()) == 0; !set.first {
+		if machines, err := p.appMachines(ctx, app); err == nil { // read under the lease
+			p.own.found(ids(machines))
+		}
+	}
+	p.mu.Lock()
+	p.lock = set
+	p.mu.Unlock()
 	go set.renew(background)
 	return set, nil
 }
@@ -121,40 +134,67 @@ func (p *Platform) handOver(ctx context.Context, app, from, to string) error {
 
 // acquire takes, or renews, the lease on a machine.
 func (p *Platform) acquire(ctx context.Context, app, id string) error {
+	nonce, err := p.postLease(ctx, app, id)
+	if status(err) == http.StatusConflict {
+		info, told, e := p.findLease(ctx, app, id)
+		if e != nil || info == nil || told == "" || !p.locking(app) || !p.names(info.Holder) {
+			return lockedBy(app, info)
+		}
+		nonce, err = told, nil // it was given to us, and the answer was lost: this machine is one that we have just made
+	}
+	if err != nil {
+		return explain(err, "lock machine %s", id)
+	}
+	p.keepNonce(id, nonce)
+	return nil
+}
+
+// names tells whether a holder is this run.
+func (p *Platform) names(holder string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.holder != "" && holder == p.holder
+}
+
+// postLease asks for the lease on a machine, or for more time, and returns its nonce.
+func (p *Platform) postLease(ctx context.Context, app, id string) (string, error) {
 	p.mu.Lock()
 	holder := p.holder
 	p.mu.Unlock()
 	in := map[string]any{"ttl": int(leaseTTL.Seconds()), "description": holder}
 	path := fmt.Sprintf("%s/lease?ttl=%d", machinePath(app, id), int(leaseTTL.Seconds()))
 	var got leaseAnswer
-	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, path, in, &got, p.nonce(id))
-	if status(err) == http.StatusConflict {
-		return p.heldBy(ctx, app, id)
+	if err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodPost, path, in, &got, p.nonce(id)); err != nil {
+		return "", err
 	}
-	if err != nil {
-		return explain(err, "lock machine %s", id)
-	}
-	nonce := got.Data.Nonce
-	if nonce == "" {
-		nonce = got.Nonce
-	}
+	return cmp.Or(got.Data.Nonce, got.Nonce), nil
+}
+
+// keepNonce notes that a lease was given.
+func (p *Platform) keepNonce(id, nonce string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.nonces[id] = nonce
-	return nil
+	if p.lock != nil {
+		p.lock.renewed = p.now()
+	}
 }
 
-// heldBy says who holds the lease on a machine, as far as the API tells.
-func (p *Platform) heldBy(ctx context.Context, app, id string) error {
-	by := "somebody else"
-	if info, _, err := p.findLease(ctx, app, id); err == nil && info != nil {
-		by = info.Holder
-		if !info.Expires.IsZero() {
-			by += ", until " + info.Expires.Format(time.RFC3339) + " unless renewed"
-		}
-	}
-	return errs.New(errs.Conflict, "%q is locked by %s", app, by).
+// lockedBy is the Conflict with whoever holds a lock; info is nil when that is not known.
+func lockedBy(app string, info *platform.LockInfo) error {
+	return errs.New(errs.Conflict, "%q is locked by %s", app, holderText(info)).
 		WithHint("wait for that run to end; a dead one's lock ends by itself within %s\nto see it: opsctl lock status", leaseTTL)
+}
+
+func holderText(info *platform.LockInfo) string {
+	switch {
+	case info == nil:
+		return "somebody else"
+	case info.Expires.IsZero():
+		return info.Holder
+	default:
+		return info.Holder + ", until " + info.Expires.Format(time.RFC3339) + " unless renewed"
+	}
 }
 
 // findLease returns who holds the lease on a machine, and its nonce; nil when nobody does.
@@ -181,10 +221,12 @@ func (p *Platform) findLease(ctx context.Context, app, id string) (*platform.Loc
 			return nil, "", nil
 		}
 	}
+	p.show(id, info.Holder, d.Nonce)
 	return info, d.Nonce, nil
 }
 
-// LockedBy looks for a lease on any machine of the app.
+// LockedBy looks for a lease on any machine of the app. BreakLock then breaks this one
+// and no other. Nobody holds one while the app has no machines, see Lock.
 func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo, error) {
 	machines, err := p.appMachines(ctx, app)
 	if err != nil {
@@ -195,29 +237,8 @@ func (p *Platform) LockedBy(ctx context.Context, app string) (*platform.LockInfo
 			return info, err
 		}
 	}
+	p.forgetShown()
 	return nil, nil
-}
-
-// BreakLock gives back the leases of whoever holds them, with the nonces that the API tells.
-func (p *Platform) BreakLock(ctx context.Context, app string) error {
-	machines, err := p.appMachines(ctx, app)
-	if err != nil {
-		return err
-	}
-	for _, m := range machines {
-		info, nonce, err := p.findLease(ctx, app, m.ID)
-		if err != nil {
-			return err
-		}
-		if info == nil {
-			continue
-		}
-		err = p.machinesCall(ctx, http.MethodDelete, machinePath(app, m.ID)+"/lease", nil, new(json.RawMessage), http.Header{http.CanonicalHeaderKey(flaps.NonceHeader): {nonce}})
-		if err != nil && status(err) != http.StatusNotFound {
-			return explain(err, "unlock machine %s", m.ID)
-		}
-	}
-	return nil
 }
 
 // renew keeps the leases until the set is released.
@@ -230,13 +251,16 @@ func (s *leaseSet) renew(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for id := range s.p.held() {
-				// A lease that cannot be renewed shows at the next change of the machine, as a conflict.
-				one, cancel := context.WithTimeout(ctx, leaseTTL/4)
-				_ = s.p.acquire(one, s.app, id)
-				cancel()
-			}
+			s.renewAll(ctx)
 		}
+	}
+}
+
+func (s *leaseSet) renewAll(ctx context.Context) {
+	for id := range s.p.held() {
+		one, cancel := context.WithTimeout(ctx, leaseTTL/4)
+		s.renewOne(one, id)
+		cancel()
 	}
 }
 
@@ -268,6 +292,9 @@ func (s *leaseSet) Release(ctx context.Context) error {
 		s.stop()
 		<-s.done
 		s.p.cache.run(false)
+		s.p.mu.Lock()
+		s.p.lock = nil
+		s.p.mu.Unlock()
 		for id := range s.p.held() {
 			failed = errors.Join(failed, s.p.giveBack(ctx, s.app, id))
 		}

@@ -34,6 +34,7 @@ func (p *Platform) launch(ctx context.Context, app string, in fly.LaunchMachineI
 	if err := p.machinesCall(ctx, http.MethodPost, "/apps/"+url.PathEscape(app)+"/machines", in, &m, nil); err != nil {
 		return nil, explain(err, "create a machine of %q", app)
 	}
+	p.own.made(m.ID)
 	return &m, nil
 }
 
@@ -56,8 +57,8 @@ func (p *Platform) update(ctx context.Context, app string, m *fly.Machine, confi
 		if now, e := p.flaps.Get(ctx, app, m.ID); e == nil && now.InstanceID != m.InstanceID && sameConfig(now.GetConfig(), config) {
 			return now, nil // it was, and its answer was lost
 		}
-		return nil, errs.Wrap(err, errs.Conflict, "update machine %s", m.ID).
-			WithHint("somebody else changed it; run the same command again")
+		return nil, p.refused(ctx, app, m.ID, errs.Wrap(err, errs.Conflict, "update machine %s", m.ID).
+			WithHint("somebody else changed it; run the same command again"))
 	}
 	if err != nil {
 		return nil, explain(err, "update machine %s", m.ID)
@@ -74,12 +75,22 @@ func sameConfig(a, b *fly.MachineConfig) bool {
 
 // destroy removes a machine; one that is gone already is fine.
 func (p *Platform) destroy(ctx context.Context, app, id string) error {
-	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, p.nonce(id))
+	header := p.nonce(id)
+	p.mu.Lock()
+	nonce, leased := p.nonces[id]
+	delete(p.nonces, id) // its lease goes with it, and must not be taken for a lost one
+	p.mu.Unlock()
+	err := p.machinesCall(httpx.WithRetryable(ctx), http.MethodDelete, machinePath(app, id)+"?force=true", nil, nil, header)
 	if err == nil || status(err) == http.StatusNotFound {
-		p.mu.Lock()
-		delete(p.nonces, id) // its lease went with it
-		p.mu.Unlock()
 		return nil
+	}
+	if leased {
+		p.mu.Lock()
+		p.nonces[id] = nonce
+		p.mu.Unlock()
+	}
+	if status(err) == http.StatusConflict {
+		return p.refused(ctx, app, id, explain(err, "destroy machine %s", id))
 	}
 	return explain(err, "destroy machine %s", id)
 }

@@ -15,6 +15,9 @@ import (
 // created in the image of the others. When no machine remembers the release,
 // because a blue-green roll-out has replaced them since, the ledger says how it ran.
 func (p *Platform) Restore(ctx context.Context, app string, to platform.Release, report platform.Report) (platform.Release, error) {
+	if err := p.lostLock(app); err != nil {
+		return to, err
+	}
 	p.cache.forget(kindMachines)
 	fleet, err := p.fleet(ctx, app)
 	if err != nil {

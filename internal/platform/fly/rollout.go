@@ -47,6 +47,9 @@ type rollout struct {
 // created, what is too many is destroyed.
 func (p *Platform) RollOut(ctx context.Context, app string, want platform.Release, report platform.Report) (platform.RolledOut, error) {
 	done := platform.RolledOut{Release: want}
+	if err := p.lostLock(app); err != nil {
+		return done, err
+	}
 	if want.Size != "" {
 		if _, err := parseSize(want.Size); err != nil {
 			return done, err
@@ -59,6 +62,10 @@ func (p *Platform) RollOut(ctx context.Context, app string, want platform.Releas
 	if err := strategyFits(want.Strategy, fleet.app()); err != nil {
 		return done, err
 	}
+	if err := p.stillFirst(ctx, app, fleet.app()); err != nil {
+		return done, err
+	}
+	p.own.released(want.Label)
 	return done, p.rollout(app, want, report).run(ctx, fleet)
 }
 
@@ -175,8 +182,8 @@ func (r rollout) uncordon(ctx context.Context, machines []*fly.Machine, cordoned
 
 func (r rollout) createMissing(ctx context.Context, machines []*fly.Machine, n int) ([]string, error) {
 	var made []string
-	for range n {
-		m, err := r.create(ctx, machines)
+	for i := range n {
+		m, err := r.create(ctx, machines, len(machines) == 0 && i == 0)
 		if err != nil {
 			return made, err
 		}
@@ -285,31 +292,19 @@ func (r rollout) updateAndAwait(ctx context.Context, m *fly.Machine) error {
 }
 
 // create makes a machine in the image of the first one that has no volume: a volume belongs to one machine.
-func (r rollout) create(ctx context.Context, machines []*fly.Machine) (*fly.Machine, error) {
+func (r rollout) create(ctx context.Context, machines []*fly.Machine, first bool) (*fly.Machine, error) {
 	var like *fly.Machine
 	if len(machines) > 0 && len(machines[0].GetConfig().Mounts) == 0 {
 		like = machines[0]
 	}
-	m, err := r.launch(ctx, r.app, fly.LaunchMachineInput{Config: r.config(like), Region: r.want.Region})
+	launch := r.launch
+	if first {
+		launch = r.launchFirst
+	}
+	m, err := launch(ctx, r.app, fly.LaunchMachineInput{Config: r.config(like), Region: r.want.Region})
 	if err != nil {
 		return nil, err
 	}
 	r.report("machine %s created in %s", m.ID, m.Region)
 	return m, r.await(ctx, r.app, m, r.want.Timeout)
-}
-
-// Remove destroys the app's machines.
-func (p *Platform) Remove(ctx context.Context, app string, report platform.Report) error {
-	p.cache.forget(kindMachines)
-	machines, err := p.appMachines(ctx, app)
-	if err != nil {
-		return err
-	}
-	for _, m := range machines {
-		report("destroy machine %s", m.ID)
-		if err := p.destroy(ctx, app, m.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
