@@ -56,7 +56,8 @@ type Options struct {
 	Project     string // its name; "" puts nothing in a project
 	Environment string // of the project; "" is "production"
 	// RegistryCredential is the id or name under which the credentials of a
-	// private registry are known to Render; "" takes the only one of that registry.
+	// private registry are known to Render; "" is RENDER_REGISTRY_CREDENTIAL, and
+	// else the only one of that registry.
 	RegistryCredential string
 
 	Poll     time.Duration // the first pause between two looks at a deploy; grows to five times that
@@ -119,6 +120,9 @@ func New(_ context.Context, o Options) (*Platform, error) {
 	}
 	if o.Owner == "" {
 		o.Owner = get("RENDER_WORKSPACE")
+	}
+	if o.RegistryCredential == "" {
+		o.RegistryCredential = get("RENDER_REGISTRY_CREDENTIAL")
 	}
 	if o.Environment == "" {
 		o.Environment = "production"

@@ -93,7 +93,7 @@ func (p *Platform) createBody(ctx context.Context, app string, want platform.Rel
 	if line != "" {
 		body.Details.PreDeploy = &line
 	}
-	if err := p.origin(ctx, &body, ownerID, want); err != nil {
+	if err := p.origin(ctx, &body, nil, ownerID, want); err != nil {
 		return serviceBody{}, err
 	}
 	notes := ledger{V: 1}

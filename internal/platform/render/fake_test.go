@@ -23,25 +23,26 @@ import (
 // exactly what a test says. Whether the adapter works with all of Render is
 // tested against the emulator.
 type fake struct {
-	t       *testing.T
-	mux     *http.ServeMux
-	mu      sync.Mutex
-	n       int
-	owners  []object
-	svc     []*fakeService
-	stores  map[string]object // /postgres or /key-value + id
-	next    [][]string        // the statuses of the deploys to come, one a look; then normal ones
-	queue   bool              // deploys are queued: 202 without a body
-	lose    map[string]int    // "METHOD /path" -> how many answers get lost after the deed
-	refuse  map[string]int    // "METHOD /path" -> the status of the next request, without a deed
-	log     []string          // "METHOD /path" of each request
-	logs    []object
-	events  []object
-	onMake  func() // after a service was made
-	onLive  func() // after a deploy went live
-	onPatch func() // after a service was changed
-	kill    func()
-	nth     map[int]string // number of a request -> what is to happen to it: "lose", or a status
+	t           *testing.T
+	mux         *http.ServeMux
+	mu          sync.Mutex
+	n           int
+	owners      []object
+	credentials []object
+	svc         []*fakeService
+	stores      map[string]object // /postgres or /key-value + id
+	next        [][]string        // the statuses of the deploys to come, one a look; then normal ones
+	queue       bool              // deploys are queued: 202 without a body
+	lose        map[string]int    // "METHOD /path" -> how many answers get lost after the deed
+	refuse      map[string]int    // "METHOD /path" -> the status of the next request, without a deed
+	log         []string          // "METHOD /path" of each request
+	logs        []object
+	events      []object
+	onMake      func() // after a service was made
+	onLive      func() // after a deploy went live
+	onPatch     func() // after a service was changed
+	kill        func()
+	nth         map[int]string // number of a request -> what is to happen to it: "lose", or a status
 }
 
 type object = map[string]any
@@ -59,7 +60,7 @@ type fakeDeploy struct {
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, mux: http.NewServeMux(), stores: map[string]object{}, lose: map[string]int{}, refuse: map[string]int{}, owners: []object{{"id": "tea-1", "name": "Acme", "email": "ops@example.com", "type": "team"}}}
+	f := &fake{t: t, mux: http.NewServeMux(), credentials: []object{}, stores: map[string]object{}, lose: map[string]int{}, refuse: map[string]int{}, owners: []object{{"id": "tea-1", "name": "Acme", "email": "ops@example.com", "type": "team"}}}
 	f.routes()
 	return f
 }
@@ -197,7 +198,7 @@ func (f *fake) routes() {
 		answer(rw, 200, object{"email": "me@example.com", "name": "Me"})
 	})
 	f.handle("GET /owners", func(rw http.ResponseWriter, r *http.Request, _ *fakeService) { page(rw, r, "owner", f.owners) })
-	f.handle("GET /registrycredentials", func(rw http.ResponseWriter, _ *http.Request, _ *fakeService) { answer(rw, 200, []object{}) })
+	f.handle("GET /registrycredentials", func(rw http.ResponseWriter, _ *http.Request, _ *fakeService) { answer(rw, 200, f.credentials) })
 	f.handle("GET /services", func(rw http.ResponseWriter, r *http.Request, _ *fakeService) {
 		var out []object
 		for _, s := range f.svc {
@@ -219,7 +220,11 @@ func (f *fake) routes() {
 		if image, ok := in["image"].(object); ok {
 			s.obj["imagePath"] = image["imagePath"]
 		}
-		s.obj["autoDeploy"] = in["autoDeploy"]
+		for _, name := range []string{"autoDeploy", "repo", "branch", "rootDir"} {
+			if v, ok := in[name]; ok {
+				s.obj[name] = v
+			}
+		}
 		if f.onPatch != nil {
 			f.onPatch()
 		}
@@ -266,7 +271,7 @@ func (f *fake) make(rw http.ResponseWriter, in object) {
 		image = fmt.Sprint(i["imagePath"])
 		s.obj["imagePath"] = image
 	}
-	s.obj["repo"], s.obj["branch"] = in["repo"], in["branch"]
+	s.obj["repo"], s.obj["branch"], s.obj["rootDir"] = in["repo"], in["branch"], in["rootDir"]
 	for _, v := range in["envVars"].([]any) {
 		v := v.(object)
 		s.env[fmt.Sprint(v["key"])] = fmt.Sprint(v["value"])

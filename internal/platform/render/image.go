@@ -144,8 +144,7 @@ func credentialKind(ref string) string {
 }
 
 // credential is the id of what Render pulls an image with; "" when none is
-// registered for its registry, or several are and none was chosen: a public
-// image needs none.
+// registered for its registry: a public image needs none. Of several one has to be chosen.
 func (p *Platform) credential(ctx context.Context, ownerID, image string) (string, error) {
 	type credential struct{ ID, Name, Registry string }
 	kind, chosen := credentialKind(image), p.o.RegistryCredential
@@ -169,6 +168,13 @@ func (p *Platform) credential(ctx context.Context, ownerID, image string) (strin
 	case chosen != "":
 		return "", errs.New(errs.Usage, "no registry credentials %q in this workspace, or several", chosen).
 			WithHint("see Workspace Settings, Container Registry Credentials, at https://dashboard.render.com")
+	case len(fits) > 1:
+		names := make([]string, len(fits))
+		for i, c := range fits {
+			names[i] = c.ID + "  " + c.Name
+		}
+		return "", errs.New(errs.Usage, "%d registry credentials of this workspace are for %s", len(fits), kind).
+			WithHint("set RENDER_REGISTRY_CREDENTIAL to the id or the name of one:\n%s", strings.Join(names, "\n"))
 	}
 	return "", nil
 }

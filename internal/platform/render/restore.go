@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
@@ -53,7 +54,7 @@ func (p *Platform) Restore(ctx context.Context, app string, to platform.Release,
 	if running != nil && !s.svc.suspended() && s.ledger.root(running.ID) == s.ledger.root(target.ID) {
 		return r.putBack(ctx, s, *running)
 	}
-	return r.rollBack(ctx, s, target)
+	return r.rollBack(ctx, s, target, running)
 }
 
 // target is the deploy to put back: one that has served.
@@ -105,7 +106,7 @@ func (s *snapshot) asItWas(d deploy, to platform.Release) platform.Release {
 // putBack restores the settings of what serves on.
 func (r *rollout) putBack(ctx context.Context, s *snapshot, running deploy) (platform.Release, error) {
 	r.report("deploy %s serves on: put its settings back", running.ID)
-	if err := r.configure(ctx, r.app, s, r.want, true, false); err != nil {
+	if err := r.settingsOf(ctx, s, running); err != nil {
 		return r.want, err
 	}
 	of := ""
@@ -117,25 +118,55 @@ func (r *rollout) putBack(ctx context.Context, s *snapshot, running deploy) (pla
 	return r.want, r.record(ctx, running.ID, of, err)
 }
 
-// rollBack deploys what ran then.
-func (r *rollout) rollBack(ctx context.Context, s *snapshot, target deploy) (platform.Release, error) {
+// settingsOf sets the service up for what runs, without deploying anything.
+func (r *rollout) settingsOf(ctx context.Context, s *snapshot, running deploy) error {
+	if err := r.configure(ctx, r.app, s, r.want, true, false); err != nil {
+		return err
+	}
+	_, _, err := r.byItself(ctx, s, false)
+	return err
+}
+
+// rollBack deploys what ran then. Where that fails, what serves on gets its
+// settings back.
+func (r *rollout) rollBack(ctx context.Context, s *snapshot, target deploy, running *deploy) (platform.Release, error) {
 	r.report("release %s: %s", target.ID, platform.ShortImage(r.want.Image))
-	if err := r.configure(ctx, r.app, s, r.want, false, s.svc.suspended()); err != nil {
+	command := r.want.Command
+	id, err := r.rollBackTo(ctx, s, target)
+	if err != nil {
+		if id != "" {
+			err = r.record(ctx, id, s.ledger.root(target.ID), err)
+		}
+		r.compensate(ctx, s, running)
 		return r.want, err
 	}
-	before, err := r.ids(ctx)
+	r.want.Version, r.want.Command, r.want.Restored = id, command, true
+	r.want.Status, r.want.Message = platform.Complete, ""
+	if len(command) > 0 {
+		if err := r.commandBack(ctx, s, command); err != nil {
+			r.report("the release command could not be set again; the next deploy does so: %v", err)
+		}
+	}
+	return r.want, r.record(ctx, id, s.ledger.root(target.ID), r.scale(ctx, r.want.Instances))
+}
+
+// rollBackTo makes the deploy and follows it. It returns its id, also when it failed.
+func (r *rollout) rollBackTo(ctx context.Context, s *snapshot, target deploy) (string, error) {
+	if err := r.configure(ctx, r.app, s, r.want, false, s.svc.suspended()); err != nil {
+		return "", err
+	}
+	_, before, err := r.byItself(ctx, s, false)
 	if err != nil {
-		return r.want, err
+		return "", err
 	}
 	r.old = r.instances(ctx)
-	command := r.want.Command
 	r.want.Command = nil // it does not run
 	if s.svc.suspended() {
 		if err := r.stillMine(ctx, r.app, r.svc.ID); err != nil {
-			return r.want, err
+			return "", err
 		}
 		if err := r.call(again(ctx), http.MethodPost, servicePath(r.svc.ID)+"/resume", nil, nil, nil); err != nil {
-			return r.want, explain(err, "resume %q", r.app)
+			return "", explain(err, "resume %q", r.app)
 		}
 	}
 	id, err := r.start(ctx, "/rollback", map[string]string{"deployId": target.ID}, before, func(d deploy) bool { return d.Trigger == "rollback" })
@@ -144,15 +175,68 @@ func (r *rollout) rollBack(ctx context.Context, s *snapshot, target deploy) (pla
 		id, err = r.deploy(ctx, before)
 	}
 	if err != nil {
-		return r.want, err
+		return "", err
 	}
 	_, err = r.follow(ctx, id)
-	if err == nil {
-		err = r.scale(ctx, r.want.Instances)
+	return id, err
+}
+
+// compensateTime is what putting settings back may take, also when the caller gives up meanwhile.
+const compensateTime = time.Minute
+
+// compensate gives what serves on its settings back after a roll-back that failed.
+// One that may be on its way still, as after Ctrl-C, keeps its own: the next run
+// knows it by them.
+func (r *rollout) compensate(ctx context.Context, s *snapshot, running *deploy) {
+	if running == nil || s.svc.suspended() || ctx.Err() != nil {
+		return
 	}
-	r.want.Version, r.want.Command, r.want.Restored = id, command, true
-	r.want.Status, r.want.Message = platform.Complete, ""
-	return r.want, r.record(ctx, id, s.ledger.root(target.ID), err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), compensateTime)
+	defer cancel()
+	err := func() error {
+		now, err := r.read(ctx, r.app)
+		if err != nil {
+			return err
+		}
+		serves, err := r.liveDeploy(ctx, now)
+		if err != nil || now.svc == nil || serves == nil || serves.ID != running.ID {
+			return err // something else has come: its settings are its own
+		}
+		if i := slices.IndexFunc(now.deploys, func(d deploy) bool { return d.underWay() }); i >= 0 {
+			return errs.New(errs.Conflict, "deploy %s is under way", now.deploys[i].ID)
+		}
+		was := rollout{Platform: r.Platform, app: r.app, svc: now.svc, want: s.setUp(*running), report: r.report}
+		if err := was.settingsOf(ctx, now, *running); err != nil {
+			return err
+		}
+		of := ""
+		if e, ok := s.ledger.find(running.ID); ok {
+			of = e.Of
+		}
+		return was.record(ctx, running.ID, of, nil)
+	}()
+	if err != nil {
+		r.report("the settings of deploy %s, which serves on, could not be put back: %v", running.ID, err)
+		return
+	}
+	r.report("deploy %s serves on, with its settings", running.ID)
+}
+
+// setUp is the release of a deploy with what it was set up for: as it is written
+// down, or else as the service is.
+func (s *snapshot) setUp(d deploy) platform.Release { return s.asItWas(d, *s.current(d)) }
+
+// commandBack sets the release command again, which a roll-back had taken off.
+func (r *rollout) commandBack(ctx context.Context, s *snapshot, command []string) error {
+	line, err := shellCommand(command)
+	if err != nil {
+		return err
+	}
+	if err := r.patch(ctx, r.app, r.svc.ID, serviceBody{Details: &detailsBody{PreDeploy: &line}}); err != nil {
+		return err
+	}
+	_, _, err = r.byItself(ctx, s, false)
+	return err
 }
 
 // Remove suspends the service: what is left to do when a first deploy has failed.

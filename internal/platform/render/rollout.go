@@ -72,12 +72,14 @@ func (r *rollout) begin(ctx context.Context, s *snapshot) (string, error) {
 	if id, err := r.takeUp(ctx, s); err != nil || id != "" {
 		return id, err
 	}
-	if err := r.configure(ctx, r.app, s, r.want, true, s.svc.suspended()); err != nil {
+	// The image is named each time: then the service is what runs, for whoever deploys
+	// it by hand, and for a deploy that begins by itself.
+	if err := r.configure(ctx, r.app, s, r.want, true, true); err != nil {
 		return "", err
 	}
-	before, err := r.ids(ctx)
-	if err != nil {
-		return "", err
+	id, before, err := r.byItself(ctx, s, true)
+	if err != nil || id != "" {
+		return id, err
 	}
 	r.old = r.instances(ctx)
 	if s.svc.suspended() {
@@ -86,6 +88,35 @@ func (r *rollout) begin(ctx context.Context, s *snapshot) (string, error) {
 		}
 	}
 	return r.deploy(ctx, before)
+}
+
+// byItself looks for a deploy that a change of the settings has begun by itself. When
+// adopt is true and it is of the release that is wanted its id is returned, and no
+// other is needed; else it is ended. before are all deploys that there are.
+func (r *rollout) byItself(ctx context.Context, s *snapshot, adopt bool) (id string, before []string, err error) {
+	all, err := r.listDeploys(ctx, r.svc.ID, recentDeploys)
+	if err != nil {
+		return "", nil, explain(err, "list the deploys of %q", r.app)
+	}
+	for _, d := range all {
+		before = append(before, d.ID)
+		if d.Trigger != "service_updated" || slices.ContainsFunc(s.deploys, func(o deploy) bool { return o.ID == d.ID }) {
+			continue
+		}
+		have := d.content()
+		fits := same(have, r.want.Image) || have == "" && r.want.Source == nil
+		switch {
+		case adopt && fits && id == "" && (d.underWay() || d.Status == live):
+			r.report("deploy %s has begun by itself", d.ID)
+			id = d.ID
+		case d.underWay():
+			r.report("deploy %s has begun by itself: end it", d.ID)
+			if err := r.end(ctx, d); err != nil {
+				return "", nil, err
+			}
+		}
+	}
+	return id, before, nil
 }
 
 // rightCommit makes sure that the first deploy of a repository is the commit that
@@ -128,7 +159,8 @@ func (r *rollout) takeUp(ctx context.Context, s *snapshot) (string, error) {
 			return "", errs.New(errs.Conflict, "a deploy of %q that opsctl did not begin is under way: %s, begun by %s, %s", r.app, d.ID, author(d), phase(d.Status)).
 				WithHint("wait for it, or cancel it at https://dashboard.render.com")
 		}
-		if ours && (conf.Version == "" && !recorded || conf.Version == d.ID) {
+		unsure := r.want.Source != nil && d.Trigger == "service_updated" && d.content() == "" // of the newest commit, it may be
+		if ours && !unsure && (conf.Version == "" && !recorded || conf.Version == d.ID) {
 			r.report("deploy %s was begun before: follow it", d.ID)
 			return d.ID, nil
 		}

@@ -86,14 +86,15 @@ func (r *rollout) resize(ctx context.Context, s *snapshot, size string) error {
 	if err := r.configure(ctx, r.app, s, r.want, false, false); err != nil {
 		return err
 	}
-	before, err := r.ids(ctx)
+	id, before, err := r.byItself(ctx, s, true)
 	if err != nil {
 		return err
 	}
 	r.old = r.instances(ctx)
-	id, err := r.deploy(ctx, before)
-	if err != nil {
-		return err
+	if id == "" {
+		if id, err = r.deploy(ctx, before); err != nil {
+			return err
+		}
 	}
 	r.want.Command = nil // it was not run
 	_, err = r.follow(ctx, id)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ type serviceBody struct {
 	EnvironmentID string       `json:"environmentId,omitempty"`
 	Repo          string       `json:"repo,omitempty"`
 	Branch        string       `json:"branch,omitempty"`
+	RootDir       *string      `json:"rootDir,omitempty"`
 	Image         *imageBody   `json:"image,omitempty"`
 	EnvVars       []envVar     `json:"envVars,omitempty"`
 	Details       *detailsBody `json:"serviceDetails,omitempty"`
@@ -41,6 +43,14 @@ type detailsBody struct {
 	NumInstances int     `json:"numInstances,omitempty"`
 	Health       *string `json:"healthCheckPath,omitempty"`
 	PreDeploy    *string `json:"preDeployCommand,omitempty"` // "" takes it away
+
+	Docker *dockerBody `json:"envSpecificDetails,omitempty"`
+}
+
+// dockerBody says what of a repository is built; its paths begin at the root.
+type dockerBody struct {
+	Dockerfile string `json:"dockerfilePath,omitempty"`
+	Context    string `json:"dockerContext,omitempty"`
 }
 
 // Render's words for where the code comes from.
@@ -90,18 +100,38 @@ func settings(want platform.Release, command bool) (serviceBody, error) {
 	}, nil
 }
 
-// origin adds where the code comes from.
-func (p *Platform) origin(ctx context.Context, body *serviceBody, ownerID string, want platform.Release) error {
-	if want.Source != nil {
-		body.Repo, body.Branch, body.Details.Runtime = repository(want.Source.Remote), want.Source.Branch, runtimeDocker
+// origin adds where the code comes from. svc is the service as it is; nil for a new one.
+func (p *Platform) origin(ctx context.Context, body *serviceBody, svc *service, ownerID string, want platform.Release) error {
+	if src := want.Source; src != nil {
+		body.Repo, body.Branch, body.Details.Runtime = repository(src.Remote), src.Branch, runtimeDocker
+		if src.Dockerfile != "" || src.Context != "" {
+			// Both count from the root of the repository, so nothing else may be the root.
+			body.RootDir, body.Details.Docker = new(""), &dockerBody{fromRoot(src.Dockerfile), fromRoot(src.Context)}
+		}
 		return nil
 	}
-	credential, err := p.credential(ctx, ownerID, want.Image)
-	if err != nil {
-		return err
+	credential := ""
+	if svc != nil && svc.RegistryCredential != nil && p.o.RegistryCredential == "" && !originDiffers(svc, want) {
+		credential = svc.RegistryCredential.ID // it has pulled from there before
+	} else {
+		var err error
+		if credential, err = p.credential(ctx, ownerID, want.Image); err != nil {
+			return err
+		}
 	}
 	body.Image, body.Details.Runtime = &imageBody{ownerID, imagePath(want.Image), credential}, runtimeImage
 	return nil
+}
+
+// fromRoot is a path in the form of Render's own defaults, "./Dockerfile" and ".".
+func fromRoot(name string) string {
+	if name == "" {
+		return ""
+	}
+	if name = path.Clean(name); name == "." {
+		return name
+	}
+	return "./" + name
 }
 
 // originDiffers tells whether the service gets its code from elsewhere.
@@ -145,8 +175,10 @@ func releaseEnv(want platform.Release) map[string]string {
 	return env
 }
 
-// configure sets a service up for a release: its settings in one request, then the
-// variables that differ. None of it deploys. origin says to name where the code
+// configure sets a service up for a release: the variables that differ, the ledger,
+// and its settings, in one request. Render's document does not say that changing
+// settings deploys; where it does (the trigger service_updated), that deploy sees
+// everything, since they come last; see byItself. origin says to name where the code
 // comes from even when it is the same.
 func (p *Platform) configure(ctx context.Context, app string, s *snapshot, want platform.Release, command, origin bool) error {
 	body, err := settings(want, command)
@@ -154,15 +186,9 @@ func (p *Platform) configure(ctx context.Context, app string, s *snapshot, want 
 		return err
 	}
 	if want.Image != "" && (origin || originDiffers(s.svc, want)) {
-		if err := p.origin(ctx, &body, s.svc.OwnerID, want); err != nil {
+		if err := p.origin(ctx, &body, s.svc, s.svc.OwnerID, want); err != nil {
 			return err
 		}
-	}
-	if err := p.stillMine(ctx, app, s.svc.ID); err != nil {
-		return err
-	}
-	if err := p.call(again(ctx), http.MethodPatch, servicePath(s.svc.ID), nil, body, nil); err != nil {
-		return explain(err, "set up the service %q", app)
 	}
 	changes := map[string]*string{}
 	env := releaseEnv(want)
@@ -180,12 +206,26 @@ func (p *Platform) configure(ctx context.Context, app string, s *snapshot, want 
 	if err := p.writeEnv(ctx, app, s.svc.ID, changes); err != nil {
 		return err
 	}
-	// Last, and before any deploy: a run that is cut off before leaves variables
-	// that count as secrets until the next one, and takes nothing for a release.
-	return p.amend(ctx, app, s.svc, func(l *ledger) {
+	// After the variables, and before any deploy: a run that is cut off before leaves
+	// variables that count as secrets until the next one, and takes nothing for a release.
+	err = p.amend(ctx, app, s.svc, func(l *ledger) {
 		s.settle(l)
 		l.configure(want, p.now())
 	})
+	if err != nil {
+		return err
+	}
+	return p.patch(ctx, app, s.svc.ID, body)
+}
+
+// patch changes the settings of a service.
+func (p *Platform) patch(ctx context.Context, app, id string, body serviceBody) error {
+	if err := p.stillMine(ctx, app, id); err != nil {
+		return err
+	}
+	err := p.call(again(ctx), http.MethodPatch, servicePath(id), nil, body, nil)
+	p.forget(app)
+	return explain(err, "set up the service %q", app)
 }
 
 func (s *snapshot) has(name string) bool {
