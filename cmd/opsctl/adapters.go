@@ -52,7 +52,10 @@ func (a *app) platform(ctx context.Context, t target) (platform.Platform, error)
 		return nil, err
 	}
 	for _, name := range one.facts().Tokens {
-		a.redact.Add(a.getenv(name))
+		token := a.getenv(name)
+		if a.redact.Add(token); strings.ContainsAny(token, "\r\n\x00") {
+			return nil, errs.New(errs.Auth, "%s holds more than one line", name).WithHint("set it to the token alone")
+		}
 	}
 	return one.open(ctx, a, t)
 }
@@ -90,6 +93,21 @@ func checkStrategy(t target, facts platform.Facts) error {
 	nearest := facts.Strategies[0]
 	return errs.New(errs.Usage, "%s does not roll out %s", facts.Title, want).
 		WithHint("set environments.%s.strategy to %s; %s has: %s", t.name, nearest, facts.Title, strings.Join(facts.Strategies, ", "))
+}
+
+// checkRegion refuses one that the platform does not have, with the nearest that it has.
+func checkRegion(t target, facts platform.Facts) error {
+	switch region := t.env.Region; {
+	case len(facts.Regions) == 0 || slices.Contains(facts.Regions, region):
+		return nil
+	case region == "" && t.env.Platform == "compose":
+		return nil
+	case region == "":
+		return errs.New(errs.Usage, "environments.%s names no region", t.name).WithHint("add one, such as: region: %s\n%s has: %s", facts.Regions[0], facts.Title, strings.Join(facts.Regions, ", "))
+	default:
+		return errs.New(errs.Usage, "%s has no region %q", facts.Title, region).
+			WithHint("the nearest is: region: %s\n%s has: %s", regionNear(region, facts), facts.Title, strings.Join(facts.Regions, ", "))
+	}
 }
 
 // ability is the adapter as one that can do T; asking for what the platform cannot

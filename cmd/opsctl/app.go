@@ -82,7 +82,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		return brokenPipe
 	}
 	if !errors.Is(err, errSilent) {
-		a.io.PrintError(err, a.global.JSON || slices.Contains(args, "--json"), a.redact.Redact)
+		a.io.PrintError(err, a.global.JSON || slices.Contains(args, "--json"), func(s string) string { return a.forEnv(a.redact.Redact(s)) })
 	}
 	return errs.ExitCode(err)
 }

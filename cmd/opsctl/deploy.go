@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/opsctl/opsctl/internal/deploy"
-	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
 	"github.com/opsctl/opsctl/internal/ui"
 )
@@ -116,7 +115,7 @@ func (a *app) prepare(ctx context.Context, command string, o deployOptions, prog
 	if written := t.project.Environments[t.name].Region; t.moved != "" && t.env.Region != "" && written != t.env.Region {
 		a.io.Warn("region %s of %s is %s on %s; write an environment of its own into opsctl.yaml to choose", written, t.moved, t.env.Region, t.env.Platform)
 	}
-	if err := checkStrategy(t, one.facts()); err != nil {
+	if err := errors.Join(checkStrategy(t, one.facts()), checkRegion(t, one.facts())); err != nil {
 		return t, nil, nil, err
 	}
 	engine, err := a.engine(ctx, t, progress.event)
@@ -171,9 +170,6 @@ func (a *app) deployRequest(ctx context.Context, t target, o deployOptions) (dep
 	}
 	if err := a.addGuards(ctx, t, o, in, &req); err != nil {
 		return req, err
-	}
-	if req.Release.Region == "" && t.env.Platform != "compose" {
-		return req, errs.New(errs.Usage, "environments.%s names no region", t.name).WithHint("add one, such as: region: fra")
 	}
 	if !o.skipEnv {
 		req.Preflight = a.envPreflight(t, in)

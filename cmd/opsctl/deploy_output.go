@@ -138,7 +138,7 @@ func (d *deployProgress) result(r deploy.Result) error {
 			return err
 		}
 		if !d.a.global.Quiet && r.Previous != "" {
-			fmt.Fprintf(d.a.io.Err, "%s\nto undo this rollback: opsctl rollback --to %s\n", d.stays, r.Previous)
+			fmt.Fprintln(d.a.io.Err, d.a.forEnv(d.stays+"\nto undo this rollback: opsctl rollback --to "+r.Previous))
 		}
 		return nil
 	default:

@@ -41,7 +41,7 @@ Exit status: 0 also when changes are pending, unless --detailed-exitcode makes t
 				return err
 			}
 			if detailed && changes > 0 {
-				return errs.New(errs.CheckFailed, "%s pending", ui.Count(int64(changes), "change")).WithHint("carry them out: opsctl deploy")
+				return errs.New(errs.CheckFailed, "%s pending", ui.Count(int64(changes), "change")).WithHint("carry them out: opsctl deploy%s", imageFlag(o.image))
 			}
 			return nil
 		},
@@ -50,6 +50,14 @@ Exit status: 0 also when changes are pending, unless --detailed-exitcode makes t
 	cmd.Flags().StringVar(&out, "out", "", "keep the plan in `file`, for: opsctl deploy --plan")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 3 when changes are pending")
 	return cmd
+}
+
+// imageFlag is --image as it was given, for the next command that is printed.
+func imageFlag(image string) string {
+	if image == "" {
+		return ""
+	}
+	return " --image " + image
 }
 
 func (a *app) plan(ctx context.Context, o deployOptions, out string) (changes int, err error) {
@@ -73,7 +81,7 @@ func (a *app) plan(ctx context.Context, o deployOptions, out string) (changes in
 			return 0, errs.Wrap(err, errs.Failure, "keep the plan")
 		}
 		if !a.global.Quiet && !a.global.JSON {
-			ui.Line(a.io.Err, "kept in "+out+"; carry it out with: opsctl deploy --plan "+out)
+			ui.Line(a.io.Err, a.forEnv("kept in "+out+"; carry it out with: opsctl deploy --plan "+out))
 		}
 	}
 	if a.global.JSON {

@@ -65,7 +65,7 @@ func (a *app) printStatus(t target, state *platform.State) error {
 	fmt.Fprintf(w, "%s on %s (%s)\n", ui.Bold(report.App), report.Platform, report.Env)
 	fmt.Fprintf(w, "  address  %s\n", report.URL)
 	if state.Current == nil {
-		fmt.Fprintln(w, "  nothing runs yet; run: opsctl deploy")
+		fmt.Fprintln(w, a.forEnv("  nothing runs yet; run: opsctl deploy"))
 		return nil
 	}
 	fmt.Fprintf(w, "  release  %s\n  image    %s\n", releaseText(report.Release), platform.ShortImage(report.Image))

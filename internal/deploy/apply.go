@@ -34,6 +34,7 @@ type run struct {
 	outcome   Outcome  // for hooks: how it ended
 	staged    []string // secrets that were staged by this run
 	kept      []string
+	printed   errs.Redactor // the same, for lines that the app printed
 	secrets   errs.Redactor // the values of the app's secrets, kept out of everything that is shown or written
 }
 
@@ -353,12 +354,17 @@ func (r *run) undo(ctx context.Context) (Outcome, string, error) {
 	}
 	to := r.p.previous
 	to.Timeout = r.p.Request.Gate.Timeout
-	if _, err := r.Platform.Restore(ctx, app, to, report); err != nil {
+	now, err := r.Platform.Restore(ctx, app, to, report)
+	if err != nil {
 		r.emit("undo", Failed, r.redact(err.Error()), r.now().Sub(began))
 		return "", "", err
 	}
-	r.emit("undo", Undone, r.previousName()+" runs again", r.now().Sub(began))
-	return RolledBack, r.previousName() + " was restored", nil
+	name := r.previousName()
+	if now.Version != "" && now.Version != to.Version { // the platform made a new one of it
+		name += ", as " + now.Version + ","
+	}
+	r.emit("undo", Undone, name+" runs again", r.now().Sub(began))
+	return RolledBack, name + " was restored", nil
 }
 
 // redact masks the app's secrets and everything with the shape of one.
@@ -366,12 +372,14 @@ func (r *run) redact(text string) string { return r.secrets.Redact(text) }
 
 // learn makes the values of the app's secrets known to redact.
 func (r *run) learn() {
-	r.secrets = errs.Redactor{}
+	r.secrets, r.printed = errs.Redactor{}, errs.Redactor{}
 	for _, value := range r.p.secrets {
 		r.secrets.Add(value)
+		r.printed.AddForLines(value)
 		if u, err := url.Parse(value); err == nil {
 			if password, ok := u.User.Password(); ok {
 				r.secrets.Add(password)
+				r.printed.AddForLines(password)
 			}
 		}
 	}

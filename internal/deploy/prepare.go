@@ -57,7 +57,7 @@ func (e *Engine) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	}
 	if s := p.Observed.State; s != nil && s.Current != nil && s.Current.Region != "" && s.Current.Region != want.Region {
 		return nil, errs.New(errs.Usage, "%q runs in %s, and opsctl.yaml wants %s: this version of opsctl does not move an app", req.App.Name, s.Current.Region, want.Region).
-			WithHint("set region: %s back, or make a new app for %s by another `app` name", s.Current.Region, want.Region)
+			WithHint("move it: opsctl scale --region %s\nor set region: %s back, or make a new app by another `app` name", want.Region, s.Current.Region)
 	}
 	if _, direct := req.Secrets[DirectURL]; direct && p.Request.Postgres != nil {
 		p.Notes = append(p.Notes, DirectURL+" is the managed database's: "+directAlone)

@@ -209,7 +209,7 @@ func (r *run) withLines(err error, lines []string) error {
 	if len(lines) == 0 {
 		return err
 	}
-	text := "it last printed:\n" + r.redact(strings.Join(lines, "\n"))
+	text := "it last printed:\n" + r.redact(r.printed.Redact(strings.Join(lines, "\n")))
 	if hint := errs.HintOf(err); hint != "" {
 		text = hint + "\n" + text
 	}

@@ -2,6 +2,7 @@ package errs
 
 import (
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -49,6 +50,21 @@ func (r *Redactor) Add(values ...string) {
 		}
 	}
 	// Longest first, so that a value that contains another is masked whole.
+	sort.Slice(r.values, func(i, j int) bool { return len(r.values[i]) > len(r.values[j]) })
+}
+
+// settings are values of variables that are settings and no secrets, by any account.
+var settings = []string{"true", "false", "info", "warn", "error", "debug", "trace", "none", "production", "development", "staging", "test", "localhost"}
+
+// AddForLines registers values for text that a program printed, where a short word may
+// well be a secret: all of 4 bytes and more but numbers of up to 5 digits and common settings.
+func (r *Redactor) AddForLines(values ...string) {
+	for _, v := range values {
+		number := strings.Trim(v, "0123456789") == "" && len(v) <= 5
+		if len(v) >= 4 && !number && !slices.Contains(settings, strings.ToLower(v)) {
+			r.values = append(r.values, v)
+		}
+	}
 	sort.Slice(r.values, func(i, j int) bool { return len(r.values[i]) > len(r.values[j]) })
 }
 
