@@ -205,7 +205,7 @@ func source(t *testing.T, files map[string]string) *platform.Source {
 	}
 	must(t, archive.Close())
 	must(t, zip.Close())
-	return &platform.Source{Identity: "upload:sha256:1234", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }}
+	return &platform.Source{Identity: "upload:sha256:1234", Dockerfile: "Dockerfile", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }}
 }
 
 func TestABuildFromSource(t *testing.T) {

@@ -223,8 +223,10 @@ func (p *Platform) settings(v *view, want platform.Release) map[string]any {
 	if want.Health != "" {
 		in["healthcheckPath"] = want.Health
 	}
-	if want.Source == nil {
+	if src := want.Source; src == nil {
 		in["source"] = map[string]any{"image": want.Image}
+	} else if src.Dockerfile != "" {
+		in["dockerfilePath"] = src.Dockerfile
 	}
 	if len(want.Command) > 0 {
 		in["preDeployCommand"] = []string{shellLine(want.Command)}
