@@ -292,6 +292,11 @@ func TestStoresWithLostAnswers(t *testing.T) {
 	if len(f.stores) != 2 || f.stores[db.ID]["connectionPool"] != "pgbouncer" || f.stores[cache.ID]["maxmemoryPolicy"] != "noeviction" {
 		t.Errorf("%v", f.stores)
 	}
+	for _, o := range f.stores { // reached from within Render only
+		if list, ok := o["ipAllowList"].([]any); !ok || len(list) != 0 {
+			t.Errorf("%v", o)
+		}
+	}
 }
 
 func TestListsOfManyPages(t *testing.T) {

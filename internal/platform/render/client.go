@@ -78,13 +78,12 @@ type Platform struct {
 
 	stating sync.Mutex // held while the ledger is read, changed and written
 
-	mu      sync.Mutex
-	owner   string               // id of the workspace, once it is known
-	seen    map[string]*snapshot // app -> what was read lately
-	locks   map[string]lockEntry // app -> the lock that this process took
-	drafts  map[string]*draft    // app -> what the first roll-out is to begin with
-	found   map[string]string    // name of a database or cache -> id, to be written down
-	longest int                  // page of a list so far
+	mu     sync.Mutex
+	owner  string               // id of the workspace, once it is known
+	seen   map[string]*snapshot // app -> what was read lately
+	locks  map[string]lockEntry // app -> the lock that this process took
+	drafts map[string]*draft    // app -> what the first roll-out is to begin with
+	found  map[string]string    // name of a database or cache -> id, to be written down
 }
 
 var (
@@ -212,7 +211,8 @@ func (p *Platform) call(ctx context.Context, method, path string, query url.Valu
 func again(ctx context.Context) context.Context { return httpx.WithRetryable(ctx) }
 
 // list reads a list, whose items are {"cursor": c, key: {...}}, page by page,
-// until most items have come (0 means all).
+// until most items have come (0 means all). The last page is the one that is shorter
+// than was asked for: each item has a cursor, the last one of all, too.
 func list[T any](ctx context.Context, p *Platform, path string, query url.Values, key string, most int) ([]T, error) {
 	q := url.Values{}
 	maps.Copy(q, query)
@@ -236,25 +236,11 @@ func list[T any](ctx context.Context, p *Platform, path string, query url.Values
 			all = append(all, v)
 			_ = json.Unmarshal(item["cursor"], &cursor) // a last page may leave it out
 		}
-		if cursor == "" || cursor == q.Get("cursor") || most > 0 && len(all) >= most || p.lastPage(len(page), limit) {
+		if cursor == "" || cursor == q.Get("cursor") || most > 0 && len(all) >= most || len(page) < limit {
 			return all, nil
 		}
 		q.Set("cursor", cursor)
 	}
-}
-
-// trustedPage is from how many items on a short page is taken for the last.
-const trustedPage = 4
-
-// lastPage tells whether a page of so many items is the last: Render gives as many
-// as were asked for. A server that cuts its pages shorter is found out by asking
-// on after a page of two or three, unless it has given a longer one before.
-func (p *Platform) lastPage(n, limit int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	cut := n > 1 && n < trustedPage && n >= p.longest
-	p.longest = max(p.longest, n)
-	return n < limit && !cut
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

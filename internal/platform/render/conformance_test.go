@@ -55,7 +55,7 @@ func start(t *testing.T, change func(*emulator.Options)) *emulator.Server {
 }
 
 // client is the adapter, with every exchange held against the published document.
-func client(t *testing.T, server *emulator.Server) *render.Platform {
+func client(t *testing.T, server *emulator.Server, change ...func(*render.Options)) *render.Platform {
 	t.Helper()
 	env := server.Env()
 	o := render.Options{
@@ -67,6 +67,9 @@ func client(t *testing.T, server *emulator.Server) *render.Platform {
 		check := api.Check(t)
 		check.Refused = true
 		o.HTTP.Base = onlyBelow("/v1/", check.Transport(nil))
+	}
+	for _, c := range change {
+		c(&o)
 	}
 	p, err := render.New(t.Context(), o)
 	if err != nil {
@@ -130,7 +133,8 @@ func TestConformance(t *testing.T) {
 // What is new shows late, and lists come in pages of two.
 func TestSlowToShowAndPagesOfTwo(t *testing.T) {
 	server := start(t, func(o *emulator.Options) { o.Lag, o.PageSize, o.NoPostgres = 150*time.Millisecond, 2, true })
-	p := client(t, server)
+	pages := func(o *render.Options) { o.PageSize = 2 }
+	p := client(t, server, pages)
 	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
 	secret := "s3cret"
 	must(t, p.StageSecrets(t.Context(), app, map[string]*string{"A": &secret, "B": &secret, "C": &secret}))
@@ -148,13 +152,13 @@ func TestSlowToShowAndPagesOfTwo(t *testing.T) {
 	}
 	_, err := p.Restore(t.Context(), app, first, silent)
 	must(t, err)
-	p = client(t, server)
+	p = client(t, server, pages)
 	var state *platform.State
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		if state, err = p.Observe(t.Context(), app); err == nil && state.Current != nil && state.Current.Label == "label-0" || time.Now().After(deadline) {
 			break
 		}
-		p = client(t, server)
+		p = client(t, server, pages)
 	}
 	must(t, err)
 	if c := state.Current; c == nil || c.Env["COLOR"] != "0" || len(state.Secrets) != 3 {

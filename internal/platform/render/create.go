@@ -48,6 +48,11 @@ func (p *Platform) create(ctx context.Context, app string, want platform.Release
 	if err != nil {
 		return nil, "", err
 	}
+	if out.DeployID == "" { // found, since the answer was lost: it may be another run's
+		if err := p.stillMine(ctx, app, svc.ID); err != nil {
+			return nil, "", err
+		}
+	}
 	p.mu.Lock()
 	delete(p.drafts, app)
 	p.mu.Unlock()
@@ -55,14 +60,24 @@ func (p *Platform) create(ctx context.Context, app string, want platform.Release
 	return svc, out.DeployID, nil
 }
 
-// only makes sure that a new service is the only one of its name.
+// only makes sure that a new service is the only one of its name. Of two that were
+// made at once the younger is deleted, by the run that made it: each run deletes
+// nothing but its own, only for an older one, and never one that serves.
 func (p *Platform) only(ctx context.Context, app string, made *service) (*service, error) {
 	first, err := p.findService(ctx, app)
-	if err != nil || first == nil || made == nil || first.ID == made.ID {
-		if made == nil && err == nil {
-			return nil, errs.New(errs.Failure, "Render made no service %q", app).WithHint("run the same command again")
-		}
+	if made == nil && err == nil {
+		return nil, errs.New(errs.Failure, "Render made no service %q", app).WithHint("run the same command again")
+	}
+	if err != nil || first == nil || first.ID == made.ID || older(*first, *made) > 0 {
 		return made, nil // also when it could not be looked for: that is no reason to lose the one that is there
+	}
+	deploys, err := p.listDeploys(ctx, made.ID, recentDeploys)
+	if err != nil {
+		return nil, explain(err, "see whether %s, the second service %q, serves", made.ID, app)
+	}
+	if slices.ContainsFunc(deploys, func(d deploy) bool { return d.Status == live || d.Status == updating }) {
+		return nil, errs.New(errs.Conflict, "there are two services %q: %s, which somebody else made at the same time, and %s, which serves", app, first.ID, made.ID).
+			WithHint("delete one of them at https://dashboard.render.com; opsctl uses the older one, %s", first.ID)
 	}
 	if err := p.call(ctx, http.MethodDelete, servicePath(made.ID), nil, nil, nil); err != nil && !missing(err) {
 		return nil, explain(err, "delete %s, the second service %q", made.ID, app)

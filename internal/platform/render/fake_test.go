@@ -38,6 +38,8 @@ type fake struct {
 	log         []string          // "METHOD /path" of each request
 	logs        []object
 	events      []object
+	hide        int    // how many looks at the services show none
+	late        int    // how many do not show the first one
 	onMake      func() // after a service was made
 	onLive      func() // after a deploy went live
 	onPatch     func() // after a service was changed
@@ -201,7 +203,16 @@ func (f *fake) routes() {
 	f.handle("GET /registrycredentials", func(rw http.ResponseWriter, _ *http.Request, _ *fakeService) { answer(rw, 200, f.credentials) })
 	f.handle("GET /services", func(rw http.ResponseWriter, r *http.Request, _ *fakeService) {
 		var out []object
-		for _, s := range f.svc {
+		if f.hide > 0 {
+			f.hide--
+			page(rw, r, "service", out)
+			return
+		}
+		for i, s := range f.svc {
+			if i == 0 && f.late > 0 {
+				f.late--
+				continue
+			}
 			if s.obj["name"] == r.URL.Query().Get("name") {
 				out = append(out, s.obj)
 			}

@@ -20,14 +20,14 @@ const databaseTimeout = 20 * time.Minute
 const available = "available"
 
 // FindPostgres finds a database by name in the workspace. One whose id was written
-// down costs one request, else it is two.
+// down costs one request, else it is two; its status is not asked for then, and empty.
 func (p *Platform) FindPostgres(ctx context.Context, app, name string) (*platform.Database, error) {
 	id, err := p.storeID(ctx, app, name, "dpg-")
 	if err != nil {
 		return nil, err
 	}
 	if id != "" {
-		db := &platform.Database{ID: id, Name: name, Status: available}
+		db := &platform.Database{ID: id, Name: name}
 		if err := p.connect(ctx, db); !missing(err) {
 			return db, err
 		}
@@ -143,6 +143,7 @@ func (p *Platform) CreatePostgres(ctx context.Context, spec platform.DatabaseSpe
 	}
 	in := map[string]any{
 		"name": spec.Name, "ownerId": ownerID, "plan": postgresPlan(spec.Plan), "version": strconv.Itoa(spec.Version), "connectionPool": "pgbouncer",
+		"ipAllowList": []any{}, // nobody outside of Render's network; left out it may be everybody
 	}
 	if spec.PoolMode == "session" {
 		report("Render's pool has the transaction mode only: %s gets none", spec.Name)

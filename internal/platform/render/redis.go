@@ -20,7 +20,7 @@ func (p *Platform) FindRedis(ctx context.Context, app, name string) (*platform.C
 		return nil, err
 	}
 	if id != "" {
-		c := &platform.Cache{ID: id, Name: name, Status: available}
+		c := &platform.Cache{ID: id, Name: name}
 		if err := p.connectCache(ctx, c); !missing(err) {
 			return c, err
 		}
@@ -66,7 +66,7 @@ func (p *Platform) connectCache(ctx context.Context, c *platform.Cache) error {
 }
 
 // CreateRedis makes a Key Value. It evicts nothing: what an app puts there may be
-// sessions and queues. Render decides on its version.
+// sessions and queues. Only Render's own network reaches it. Render decides on its version.
 func (p *Platform) CreateRedis(ctx context.Context, spec platform.CacheSpec, report platform.Report) (*platform.Cache, error) {
 	ownerID, err := p.ownerID(ctx, spec.Org)
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *Platform) CreateRedis(ctx context.Context, spec platform.CacheSpec, rep
 	if err != nil {
 		return nil, err
 	}
-	in := map[string]any{"name": spec.Name, "ownerId": ownerID, "plan": spec.Plan, "maxmemoryPolicy": "noeviction"}
+	in := map[string]any{"name": spec.Name, "ownerId": ownerID, "plan": spec.Plan, "maxmemoryPolicy": "noeviction", "ipAllowList": []any{}}
 	if spec.Plan == "" || spec.Plan == "basic" {
 		in["plan"] = "starter"
 	}

@@ -299,17 +299,64 @@ func TestRollBack(t *testing.T) {
 	}
 }
 
+// Of two services made at once a run deletes its own, when that is the younger one
+// and does not serve.
 func TestTwoThatMakeTheServiceAtOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		made time.Duration // the other one's, after ours
+		step string        // how far our first deploy is
+		code errs.Code
+		left int
+	}{
+		"the other one is older":            {-time.Hour, "created", errs.Conflict, 1},
+		"the other one is older, ours runs": {-time.Hour, "live", errs.Conflict, 2},
+		"ours is about to":                  {-time.Hour, "update_in_progress", errs.Conflict, 2},
+		"ours is older, and shows late":     {time.Hour, "created", "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			p := f.client(nil)
+			must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
+			other := &fakeService{env: map[string]string{}, obj: object{"id": "srv-other", "name": app, "ownerId": "tea-1", "type": "web_service", "createdAt": time.Now().Add(tt.made), "serviceDetails": object{}}}
+			f.next = [][]string{{tt.step, "live"}}
+			var ours *fakeService
+			f.onMake = func() {
+				ours, f.late = f.svc[0], 0
+				f.svc = append(f.svc, other)
+				if tt.made > 0 {
+					f.late = 1
+				}
+			}
+			_, err := p.RollOut(t.Context(), app, release("1"), silent)
+			if errs.CodeOf(err) != tt.code || len(f.svc) != tt.left || !slices.Contains(f.svc, other) || slices.Contains(f.svc, ours) != (tt.left == 2) {
+				t.Errorf("%v, %d services", err, len(f.svc))
+			}
+		})
+	}
+}
+
+// The answer is lost, and what is found then is another run's: it is left alone.
+func TestAServiceOfAnotherRunIsLeftAlone(t *testing.T) {
 	f := newFake(t)
-	p := f.client(nil)
-	must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
-	// The other one's is older, and shows only after ours was made.
-	other := &fakeService{env: map[string]string{}, obj: object{"id": "srv-other", "name": app, "ownerId": "tea-1", "type": "web_service", "createdAt": time.Now().Add(-time.Hour), "serviceDetails": object{}}}
-	f.onMake = func() { f.svc = append(f.svc, other) }
-	_, err := p.RollOut(t.Context(), app, release("1"), silent)
-	if errs.CodeOf(err) != errs.Conflict || len(f.svc) != 1 || f.svc[0] != other {
+	p, second := f.client(nil), f.client(nil)
+	var lease platform.Lease
+	for who, p := range map[string]*render.Platform{"first@here": p, "second@there": second} {
+		l, err := p.Lock(t.Context(), app, who)
+		must(t, err)
+		if p == second {
+			lease = l
+		}
+		must(t, p.CreateApp(t.Context(), platform.AppSpec{Name: app}))
+	}
+	_, err := second.RollOut(t.Context(), app, release("2"), silent)
+	must(t, err)
+	f.hide = 1 // from the look before
+	f.refuse["POST /services"] = 500
+	_, err = p.RollOut(t.Context(), app, release("1"), silent)
+	if errs.CodeOf(err) != errs.Conflict || !strings.Contains(err.Error(), "second@there") || len(f.svc) != 1 || len(f.svc[0].deploys) != 1 || f.svc[0].env["COLOR"] != "2" {
 		t.Errorf("%v, %d services", err, len(f.svc))
 	}
+	must(t, lease.Release(t.Context()))
 }
 
 // What is live is no failure because it could not be written down; the next run
