@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/emulator/world"
@@ -138,7 +139,7 @@ func (s *Server) pull(v *service, d *deploy) bool {
 // build stands for the build of a commit.
 func (s *Server) build(ctx context.Context, v *service, d *deploy) bool {
 	s.mu.Lock()
-	needed, c := d.Status == statusBuild, d.Commit
+	needed, c, parts := d.Status == statusBuild, d.Commit, v.dockerParts()
 	id := s.id("bld")
 	if needed {
 		s.event(v, "build_started", map[string]any{"buildId": id, "trigger": s.trigger(d)})
@@ -152,6 +153,11 @@ func (s *Server) build(ctx context.Context, v *service, d *deploy) bool {
 	var err error
 	if s.opts.Build != nil {
 		err = s.opts.Build(v.Repo, c.ID)
+	}
+	for _, name := range parts {
+		if err == nil && s.opts.HasFile != nil && !s.opts.HasFile(v.Repo, c.ID, name) {
+			err = fmt.Errorf("%s: no such file or directory in the repository", name)
+		}
 	}
 	if s.opts.BuildTime > 0 {
 		select {
@@ -182,6 +188,14 @@ func (s *Server) build(ctx context.Context, v *service, d *deploy) bool {
 	}
 	s.sayLocked(v, "build", "==> Build successful")
 	return true
+}
+
+// dockerParts are what a Docker build needs, as paths in the repository. Callers hold s.mu.
+func (v *service) dockerParts() []string {
+	if v.Details.Runtime != "docker" {
+		return nil
+	}
+	return []string{path.Join(".", v.RootDir, v.Details.DockerfilePath), path.Join(".", v.RootDir, v.Details.DockerContext)}
 }
 
 // preDeploy runs the pre-deploy command on an instance of its own, while the

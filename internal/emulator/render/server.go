@@ -69,6 +69,13 @@ type Options struct {
 	BuildTime time.Duration
 	// Build decides whether a commit can be built; nil means that all can.
 	Build func(repo, commit string) error
+	// HasFile tells whether a commit of a repository has a file or a directory, named
+	// from the repository's root ("." is that itself). A build of the runtime docker
+	// fails without its Dockerfile or its context. nil means that all is there.
+	HasFile func(repo, commit, name string) bool
+	// DeployOnUpdate makes a change of a service's settings deploy it, with the
+	// trigger service_updated, which the document has and says nothing about.
+	DeployOnUpdate bool
 	// KeepBuilds is how many successful deploys can be rolled back to; 0 means all.
 	KeepBuilds int
 	// RecoveryGap is how far behind now point-in-time recovery ends; 0 means 10

@@ -282,7 +282,7 @@ func (s *Server) serviceDoc(v *service) map[string]any {
 	return doc
 }
 
-// patchService changes settings, which count from the next deploy on.
+// patchService changes settings, which count from the next deploy on; see Options.DeployOnUpdate.
 func (s *Server) patchService(r *http.Request, v *service) (reply, error) {
 	var in serviceInput
 	if err := decode(r, &in); err != nil {
@@ -303,6 +303,9 @@ func (s *Server) patchService(r *http.Request, v *service) (reply, error) {
 	}
 	*v = changed
 	v.UpdatedAt = s.w.Now()
+	if s.opts.DeployOnUpdate && !v.Suspended {
+		s.newDeploy(v, "service_updated", "", nil)
+	}
 	return ok(s.serviceDoc(v))
 }
 

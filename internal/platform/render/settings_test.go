@@ -2,11 +2,18 @@ package render_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	emulated "github.com/opsctl/opsctl/internal/emulator/render"
+	"github.com/opsctl/opsctl/internal/emulator/world"
 	"github.com/opsctl/opsctl/internal/errs"
 	"github.com/opsctl/opsctl/internal/platform"
+	"github.com/opsctl/opsctl/internal/platform/platformtest"
 	"github.com/opsctl/opsctl/internal/platform/render"
 )
 
@@ -111,4 +118,52 @@ func TestRegistryCredentials(t *testing.T) {
 	p := f.client(func(o *render.Options) { o.RegistryCredential = "two" })
 	_, err = p.RollOut(t.Context(), app, release("1"), silent)
 	must(t, err)
+}
+
+// The same against the emulator of Render's API.
+func TestSettingsThatDeployByThemselvesOnTheEmulator(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	must(t, err)
+	w, err := world.New(world.Options{Exec: []string{"/bin/sh", "-c", platformtest.Role + "=app GORACE=atexit_sleep_ms=0 exec " + self}})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.Close()) })
+	for _, tag := range []string{"1", "2"} {
+		must(t, w.Images.Seed("registry.example.com/suite:"+tag))
+	}
+	api := emulated.New(emulated.Options{World: w, DeployOnUpdate: true, CheckInterval: 20 * time.Millisecond})
+	server := httptest.NewServer(api)
+	t.Cleanup(func() {
+		must(t, api.Close())
+		server.Close()
+	})
+	env := map[string]string{"RENDER_API_KEY": "rnd_test", "RENDER_HOST": server.URL + "/v1/", "RENDER_WORKSPACE": "tea-1"}
+	p, err := render.New(t.Context(), render.Options{
+		Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Poll:   20 * time.Millisecond, Settle: time.Millisecond,
+	})
+	must(t, err)
+	var outs []platform.Release
+	for _, n := range []string{"1", "2"} {
+		want := release(n)
+		want.Image = "registry.example.com/suite:" + n
+		out, err := p.RollOut(t.Context(), app, want, silent)
+		must(t, err)
+		outs = append(outs, out.Release)
+	}
+	check := func(n int, label, trigger string) {
+		t.Helper()
+		state, err := p.Observe(t.Context(), app)
+		must(t, err)
+		list, err := p.Releases(t.Context(), app, 10)
+		must(t, err)
+		served := slices.IndexFunc(list, func(r platform.Release) bool { return r.Status == platform.Complete })
+		if len(list) != n || state.Current.Label != label || state.Current.Env["COLOR"] != strings.TrimPrefix(label, "label-") || list[served].Author != trigger {
+			t.Errorf("%d releases, the newest that served %+v, current %+v", len(list), list[served], state.Current)
+		}
+	}
+	check(2, "label-2", "service updated")
+	_, err = p.Restore(t.Context(), app, outs[0], silent)
+	must(t, err)
+	check(4, "label-1", "rollback") // and one that began by itself and was ended
 }
