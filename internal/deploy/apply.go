@@ -323,6 +323,10 @@ func (r *run) failed(ctx context.Context, cause error) (Outcome, error) {
 	}
 	r.renewed = r.p.restorable && r.anyRenewed(undo)
 	r.noteKept()
+	if err != nil && !r.p.restorable && errs.CodeOf(cause) == errs.Conflict && errs.CodeOf(err) == errs.Conflict {
+		// A first deploy that met another one: what runs is the other's, and stays.
+		return FailedRun, errs.Wrap(cause, errs.Conflict, "another deploy of the same app was first").WithHint("%s", r.hint(cause, "look at: opsctl status"))
+	}
 	if err != nil {
 		e := errs.Wrap(errors.Join(cause, err), errs.Partial, "deploy failed, and putting the previous version back failed too")
 		next := "look at: opsctl status\nthen run the same deploy with an image that works, or: opsctl rollback"

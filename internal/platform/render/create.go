@@ -69,7 +69,7 @@ func (p *Platform) only(ctx context.Context, app string, made *service) (*servic
 		return nil, errs.New(errs.Failure, "Render made no service %q", app).WithHint("run the same command again")
 	}
 	if err != nil || first == nil || first.ID == made.ID || older(*first, *made) > 0 {
-		return made, nil // also when it could not be looked for: that is no reason to lose the one that is there
+		return made, nil //nolint:nilerr // that it could not be looked for is no reason to lose the one that is there
 	}
 	deploys, err := p.listDeploys(ctx, made.ID, recentDeploys)
 	if err != nil {

@@ -106,7 +106,7 @@ func (s *snapshot) asItWas(d deploy, to platform.Release) platform.Release {
 // putBack restores the settings of what serves on.
 func (r *rollout) putBack(ctx context.Context, s *snapshot, running deploy) (platform.Release, error) {
 	r.report("deploy %s serves on: put its settings back", running.ID)
-	if err := r.settingsOf(ctx, s, running); err != nil {
+	if err := r.resettle(ctx, s); err != nil {
 		return r.want, err
 	}
 	of := ""
@@ -118,8 +118,8 @@ func (r *rollout) putBack(ctx context.Context, s *snapshot, running deploy) (pla
 	return r.want, r.record(ctx, running.ID, of, err)
 }
 
-// settingsOf sets the service up for what runs, without deploying anything.
-func (r *rollout) settingsOf(ctx context.Context, s *snapshot, running deploy) error {
+// resettle sets the service up for what runs, without deploying anything.
+func (r *rollout) resettle(ctx context.Context, s *snapshot) error {
 	if err := r.configure(ctx, r.app, s, r.want, true, false); err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (r *rollout) compensate(ctx context.Context, s *snapshot, running *deploy) 
 			return errs.New(errs.Conflict, "deploy %s is under way", now.deploys[i].ID)
 		}
 		was := rollout{Platform: r.Platform, app: r.app, svc: now.svc, want: s.setUp(*running), report: r.report}
-		if err := was.settingsOf(ctx, now, *running); err != nil {
+		if err := was.resettle(ctx, now); err != nil {
 			return err
 		}
 		of := ""

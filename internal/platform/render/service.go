@@ -110,7 +110,7 @@ func (p *Platform) origin(ctx context.Context, body *serviceBody, svc *service, 
 		}
 		return nil
 	}
-	credential := ""
+	var credential string
 	if svc != nil && svc.RegistryCredential != nil && p.o.RegistryCredential == "" && !originDiffers(svc, want) {
 		credential = svc.RegistryCredential.ID // it has pulled from there before
 	} else {
