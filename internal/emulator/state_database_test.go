@@ -1,7 +1,6 @@
 package emulator_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/opsctl/opsctl/internal/emulator"
@@ -10,11 +9,7 @@ import (
 // A managed database and a Redis outlive the emulator, with their content.
 func TestDatabasesOutliveTheEmulator(t *testing.T) {
 	needPostgres(t)
-	dir, err := os.MkdirTemp("", "opsctl-state-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	options := func(o *emulator.Options) { o.NoPostgres, o.StateDir = false, dir }
 	s := start(t, options)
 	c := connect(t, s)

@@ -29,11 +29,12 @@ func ping(ctx context.Context, address string) error {
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	answers := bufio.NewReader(conn)
 	say := func(want string, words ...string) error {
-		text := fmt.Sprintf("*%d\r\n", len(words)) // an array: not every server takes words on a line
+		var text strings.Builder
+		fmt.Fprintf(&text, "*%d\r\n", len(words)) // an array: not every server takes words on a line
 		for _, w := range words {
-			text += fmt.Sprintf("$%d\r\n%s\r\n", len(w), w)
+			fmt.Fprintf(&text, "$%d\r\n%s\r\n", len(w), w)
 		}
-		if _, err := fmt.Fprint(conn, text); err != nil {
+		if _, err := fmt.Fprint(conn, text.String()); err != nil {
 			return err
 		}
 		if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, want) {

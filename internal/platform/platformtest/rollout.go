@@ -73,7 +73,7 @@ func testRollOutAndRestore(t *testing.T, s Setup) {
 	if state := s.observe(t); len(state.Instances) != 3 || state.Current.Version != two.Version || two.Version == one.Version {
 		t.Fatalf("after the second: %+v", state)
 	}
-	s.restored(t, one, 2)
+	s.restored(t, one)
 	_, err := s.Platform.Restore(t.Context(), app, platform.Release{Version: "999", Timeout: time.Second}, silent)
 	code(t, "restore of nothing", err, errs.NotFound)
 	must(t, s.Platform.Remove(t.Context(), app, silent))
@@ -84,9 +84,9 @@ func testRollOutAndRestore(t *testing.T, s Setup) {
 }
 
 // restored puts a release back and looks whether it runs as it did.
-func (s Setup) restored(t *testing.T, to platform.Release, instances int) platform.Release {
+func (s Setup) restored(t *testing.T, to platform.Release) {
 	t.Helper()
-	const color = "blue" // of every first release
+	const color, instances = "blue", 2 // of every first release
 	to.Timeout = 20 * time.Second
 	now, err := s.Platform.Restore(t.Context(), app, to, silent)
 	must(t, err)
@@ -97,7 +97,6 @@ func (s Setup) restored(t *testing.T, to platform.Release, instances int) platfo
 	if got, err := s.Get(t.Context(), app, "/env?name=COLOR"); err != nil || got != color {
 		t.Errorf("the app sees COLOR=%q, %v", got, err)
 	}
-	return now
 }
 
 // A release that was put back can be left, and put back again, by what Releases says of it.
@@ -105,7 +104,7 @@ func testRestoreAgain(t *testing.T, s Setup) {
 	s.create(t)
 	blue := s.rollOut(t, s.release(t, 0, nil))
 	s.rollOut(t, s.release(t, 1, func(r *platform.Release) { r.Env = map[string]string{"COLOR": "red"} }))
-	s.restored(t, blue, 2)
+	s.restored(t, blue)
 	s.rollOut(t, s.release(t, 1, func(r *platform.Release) { r.Env = map[string]string{"COLOR": "green"} }))
 	list, err := s.Platform.Releases(t.Context(), app, 10)
 	must(t, err)
@@ -113,7 +112,7 @@ func testRestoreAgain(t *testing.T, s Setup) {
 	if at < 0 {
 		t.Fatalf("%s is not in %+v", blue.Version, list)
 	}
-	s.restored(t, list[at], 2)
+	s.restored(t, list[at])
 }
 
 func testUnhealthy(t *testing.T, s Setup) {
@@ -134,7 +133,7 @@ func testUnhealthy(t *testing.T, s Setup) {
 	if healthy < 1 {
 		t.Errorf("%d healthy instances, want at least 1 of 2", healthy)
 	}
-	s.restored(t, one, 2)
+	s.restored(t, one)
 }
 
 // With every strategy the new version runs everywhere in the end, and somebody
