@@ -79,6 +79,7 @@ user file ($XDG_CONFIG_HOME/opsctl/config.yaml), default.
                                 other addresses of Fly.io's services (the emulator's)
   RAILWAY_TOKEN, RAILWAY_API_TOKEN    Railway: a project token, or an account's or workspace's
   RENDER_API_KEY, RENDER_WORKSPACE    Render: an API key, and the workspace when it has several
+  RENDER_REGISTRY_CREDENTIAL          which of several credentials of a private registry Render takes
   RAILWAY_BACKBOARD_URL, RENDER_HOST  other addresses of those (the emulator's; RENDER_HOST ends in /v1/)
   DOCKER_BIN, DOCKER_HOST             the engine that builds images, and that compose deploys to
   NO_COLOR, CLICOLOR_FORCE, TERM=dumb, CI   colour and animation

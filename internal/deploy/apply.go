@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/opsctl/opsctl/internal/errs"
@@ -179,45 +178,6 @@ func (r *run) sameAfterAll() bool {
 	return len(r.p.Changes) == 0
 }
 
-// tidy clears away what is left of a run that was killed when its work was done.
-func (r *run) tidy(ctx context.Context) (Outcome, error) {
-	app := r.p.Request.App.Name
-	by, err := r.Platform.LockedBy(ctx, app)
-	if err == nil && by != nil && r.dead(by.Holder) {
-		r.emit("lock", Warned, "the lock of the run that was cut off is taken away", 0)
-		err = r.Platform.BreakLock(ctx, app)
-	}
-	if err != nil {
-		r.emit("lock", Warned, r.redact(err.Error()), 0)
-	}
-	r.closeCutOff(ctx)
-	return Unchanged, nil
-}
-
-// closeCutOff ends the ledger entry that a killed run left open. Its number may never
-// have reached the journal; then it is one of ours that was opened since it began.
-func (r *run) closeCutOff(ctx context.Context) {
-	book, ok := r.Platform.(platform.Ledger)
-	if !ok || r.p.CutOff == nil {
-		return
-	}
-	cut := r.p.CutOff
-	app := r.p.Request.App.Name
-	ledger, err := r.Platform.Releases(ctx, app, ledgerDepth)
-	for _, entry := range ledger {
-		since := entry.Author == r.p.Identity.Account && !entry.Created.Before(cut.Started.Add(-clockSlack))
-		if entry.Status == platform.Running && (entry.Version == cut.Release || cut.Release == "" && since) {
-			err = book.EndRelease(ctx, app, entry, platform.Interrupted)
-		}
-	}
-	if err != nil { // only the history looks odd
-		r.emit("ledger", Warned, r.redact(err.Error()), 0)
-	}
-}
-
-// clockSlack is how far the platform's clock and this one may be apart.
-const clockSlack = time.Minute
-
 // stillAsPlanned refuses to go on when somebody else deployed between the plan
 // and the lock: the plan, and the release to return to, would be wrong.
 func (r *run) stillAsPlanned(ctx context.Context) error {
@@ -242,23 +202,6 @@ func (r *run) stillAsPlanned(ctx context.Context) error {
 		return errs.New(errs.Conflict, "the instances of %q were changed since it was planned", r.p.Request.App.Name).WithHint("run the same command again")
 	}
 	return asFound(r.p.platformSecrets(), state.Secrets)
-}
-
-// sameInstances tells whether the same instances run the same releases: somebody may
-// have scaled, or changed one by other means.
-func sameInstances(a, b *platform.State) bool {
-	if a == nil || b == nil {
-		return true
-	}
-	list := func(s *platform.State) []string {
-		var out []string
-		for _, i := range s.Instances {
-			out = append(out, i.ID+" "+i.Release+" "+i.Image)
-		}
-		slices.Sort(out)
-		return out
-	}
-	return slices.Equal(list(a), list(b))
 }
 
 // do runs one step and tells the journal and the listener.

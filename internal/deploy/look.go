@@ -63,3 +63,20 @@ func changedDigests(before, after []platform.Secret) []string {
 	slices.Sort(names)
 	return names
 }
+
+// sameInstances tells whether the same instances run the same releases: somebody may
+// have scaled, or changed one by other means.
+func sameInstances(a, b *platform.State) bool {
+	if a == nil || b == nil {
+		return true
+	}
+	list := func(s *platform.State) []string {
+		var out []string
+		for _, i := range s.Instances {
+			out = append(out, i.ID+" "+i.Release+" "+i.Image)
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(list(a), list(b))
+}
