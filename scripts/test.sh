@@ -22,25 +22,25 @@ for linter in dockerlint workflowlint; do
 	go -C "tools/$linter" test -count=1 -v ./... >>"$log" 2>&1 || status=1
 done
 
-grep -E '^(ok|FAIL|panic:|---? FAIL|\?)' "$log" | grep -v 'no test files'
+grep -aE '^(ok|FAIL|panic:|---? FAIL|\?)' "$log" | grep -av 'no test files'
 if [ $status -ne 0 ]; then
 	echo
 	echo "what failed, from $log:"
 	# Each failed test's own lines: from its RUN to its FAIL line is too much for -v and parallel tests, so the lines around.
-	grep -nE -B 40 '^ *--- FAIL|^panic:|DATA RACE|^FAIL.*build failed|^#' "$log" | tail -n 400
+	grep -anE -B 40 '^ *--- FAIL|^panic:|DATA RACE|^FAIL.*build failed|^#' "$log" | tail -n 400
 fi
 
-skipped=$(grep -E '^ *--- SKIP' "$log" || true)
-passed=$(grep -cE '^ *--- PASS' "$log" || true)
-failed=$(grep -cE '^ *--- FAIL' "$log" || true)
+skipped=$(grep -aE '^ *--- SKIP' "$log" || true)
+passed=$(grep -acE '^ *--- PASS' "$log" || true)
+failed=$(grep -acE '^ *--- FAIL' "$log" || true)
 count=0
 if [ -n "$skipped" ]; then
 	count=$(printf '%s\n' "$skipped" | wc -l)
 	echo
 	echo "skipped:"
 	# The reason stands in the line before the verdict.
-	grep -E -B 1 '^ *--- SKIP' "$log" | grep -v '^--$'
-	if [ -n "${CI:-}" ] && grep -E -B 1 '^ *--- SKIP' "$log" | grep -qiE 'postgres|redis|node|npm|pnpm'; then
+	grep -aE -B 1 '^ *--- SKIP' "$log" | grep -av '^--$'
+	if [ -n "${CI:-}" ] && grep -aE -B 1 '^ *--- SKIP' "$log" | grep -aqiE 'postgres|redis|node|npm|pnpm'; then
 		echo "a test was skipped for want of a program that CI has to have"
 		status=1
 	fi
