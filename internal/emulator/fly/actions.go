@@ -29,6 +29,13 @@ func (s *Server) destroyMachine(r *http.Request) (reply, error) {
 	if err := m.m.Destroy(q.Get("force") == "true" || q.Get("kill") == "true"); err != nil {
 		return reply{}, fail(http.StatusPreconditionFailed, "failed_precondition: "+err.Error())
 	}
+	// Who looks next sees it going: a list must not show it as started any more.
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	_ = s.w.Await(ctx, func() bool { // it goes all the same when this was too short
+		st := m.m.Snapshot().State
+		return st == world.Destroying || st == world.Destroyed
+	})
 	for _, v := range a.volumes {
 		if v.machine == m.id {
 			v.machine = ""
